@@ -1,0 +1,203 @@
+/** A training job: what is asked (spec), what was decided (plan), what came of it (commits, result). */
+import { z } from 'zod';
+import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, V1 } from './primitives.ts';
+
+/** Adam (Kingma & Ba 2015, arXiv:1412.6980) and SGD with momentum (Polyak 1964). */
+export const OptimizerSpec = z.discriminatedUnion('kind', [
+  z.strictObject({
+    kind: z.literal('adam'),
+    learningRate: z.number().positive().max(10).default(1e-3),
+    beta1: z.number().min(0).lt(1).default(0.9),
+    beta2: z.number().min(0).lt(1).default(0.999),
+    epsilon: z.number().positive().default(1e-8),
+  }),
+  z.strictObject({
+    kind: z.literal('sgd'),
+    learningRate: z.number().positive().max(10).default(1e-2),
+    momentum: z.number().min(0).lt(1).default(0),
+  }),
+]);
+export type OptimizerSpec = z.infer<typeof OptimizerSpec>;
+
+/** How the learning rate goes over the whole job: `linear` and `cosine` fall to zero at the last step. */
+export const ScheduleSpec = z.enum(['constant', 'linear', 'cosine']);
+export type ScheduleSpec = z.infer<typeof ScheduleSpec>;
+
+export const LossSpec = z.strictObject({
+  kind: z.literal('softmax-cross-entropy'),
+  /** A graph output: logits, or the probabilities of a final Softmax (its logits are used then). */
+  output: z.string().min(1).max(256),
+  /** The dataset tensor with the class ids. */
+  target: Name,
+});
+export type LossSpec = z.infer<typeof LossSpec>;
+
+/**
+ * Local SGD (Stich 2019, arXiv:1805.09767): in each synchronous round every shard takes `localSteps` optimizer steps
+ * on its own rows, then parameters and optimizer state are averaged, weighted by samples.
+ */
+export const StrategySpec = z.strictObject({
+  kind: z.literal('local-sgd'),
+  localSteps: z.int().min(1).max(100_000).default(64),
+});
+export type StrategySpec = z.infer<typeof StrategySpec>;
+
+export const TrainSpec = z.strictObject({
+  v: V1.default(1),
+  kind: z.literal('train'),
+  /** The name releases are published under, and the blob of the forward ONNX graph to start from. */
+  model: z.strictObject({ name: Name, graph: Sha256 }),
+  /** Without a version: the newest when the job is accepted. */
+  dataset: z.strictObject({ name: Name, version: Ordinal.optional() }),
+  /** Graph input → dataset tensor. Left out: each graph input takes the tensor of its own name. */
+  inputs: z.record(z.string().min(1).max(256), Name).default({}),
+  loss: LossSpec,
+  optimizer: OptimizerSpec.prefault({ kind: 'adam' }),
+  schedule: ScheduleSpec.default('constant'),
+  epochs: z.int().min(1).max(10_000).default(1),
+  batchSize: z.int().min(1).max(65_536).default(64),
+  shards: z.int().min(1).max(1_000).default(4),
+  strategy: StrategySpec.prefault({ kind: 'local-sgd' }),
+  seed: z.int().min(0).max(0xffff_ffff).default(0),
+  splits: z.strictObject({ train: Name, test: Name }).default({ train: 'train', test: 'test' }),
+  release: z
+    .strictObject({
+      channel: Name.default('stable'),
+      /** Released only if this metric on the test split is at least this. */
+      gate: z.strictObject({ metric: z.enum(['accuracy']), atLeast: z.number() }).optional(),
+    })
+    .prefault({}),
+});
+/** As a client writes it: everything with a default may be left out. */
+export type TrainRequest = z.input<typeof TrainSpec>;
+export type TrainSpec = z.infer<typeof TrainSpec>;
+
+export const JobSpec = z.discriminatedUnion('kind', [TrainSpec]);
+export type JobSpec = z.infer<typeof JobSpec>;
+
+/** `jobs/<id>/spec.json`: the accepted spec; its dataset version is settled. */
+export const AcceptedJob = z.strictObject({
+  v: V1,
+  job: JobId,
+  spec: JobSpec,
+  acceptedAt: Timestamp,
+});
+export type AcceptedJob = z.infer<typeof AcceptedJob>;
+
+/** One trainable tensor's place in the flat parameter vector. */
+export const ParameterSlot = z.strictObject({
+  name: z.string(),
+  shape: z.array(z.int().min(0)),
+  /** In elements. */
+  offset: z.int().min(0),
+  length: z.int().min(0),
+});
+export type ParameterSlot = z.infer<typeof ParameterSlot>;
+
+/** `jobs/<id>/plan.json`: everything a shard or merge task needs to know, decided once. */
+export const JobPlan = z.strictObject({
+  v: V1,
+  job: JobId,
+  dataset: z.strictObject({ name: Name, version: Ordinal }),
+  /** Training graph (forward, loss, gradients) and the training state before round 0, both blobs. */
+  trainingGraph: Sha256,
+  initialState: Sha256,
+  parameters: z.array(ParameterSlot).min(1),
+  /** Row ranges `[start, end)` of the train split, one per shard. */
+  shards: z.array(z.strictObject({ start: z.int().min(0), end: z.int().min(1) })).min(1),
+  stepsPerEpoch: z.int().min(1),
+  /** Optimizer steps of each shard over the whole job. */
+  steps: z.int().min(1),
+  localSteps: z.int().min(1),
+  rounds: z.int().min(1),
+  plannedAt: Timestamp,
+});
+export type JobPlan = z.infer<typeof JobPlan>;
+
+/** Written into the safetensors metadata of a shard's update, and copied into the commit. */
+export const ShardReport = z.strictObject({
+  shard: z.int().min(0),
+  samples: z.int().min(1),
+  /** Mean over the samples. */
+  loss: z.number(),
+  accuracy: z.number().min(0).max(1),
+});
+export type ShardReport = z.infer<typeof ShardReport>;
+
+/** `jobs/<id>/rounds/<r>/commit.json`. Its existence closes the round: later updates are refused. */
+export const RoundCommit = z.strictObject({
+  v: V1,
+  job: JobId,
+  round: z.int().min(0),
+  /** Training state before and after, both blobs. */
+  base: Sha256,
+  state: Sha256,
+  shards: z.array(ShardReport.extend({ sha256: Sha256 })).min(1),
+  samples: z.int().min(1),
+  metrics: Metrics,
+  committedAt: Timestamp,
+});
+export type RoundCommit = z.infer<typeof RoundCommit>;
+
+const Ended = { v: V1, job: JobId, endedAt: Timestamp };
+
+/** `jobs/<id>/result.json`. Its existence ends the job: every later task of it is dropped. */
+export const JobResult = z.discriminatedUnion('status', [
+  z.strictObject({
+    ...Ended,
+    status: z.literal('succeeded'),
+    release: Ordinal,
+    /** The forward graph with the trained parameters: the released blob. */
+    graph: Sha256,
+    metrics: Metrics,
+  }),
+  z.strictObject({
+    ...Ended,
+    status: z.literal('failed'),
+    reason: z.string(),
+    field: z.string().optional(),
+    metrics: Metrics.optional(),
+  }),
+  z.strictObject({ ...Ended, status: z.literal('cancelled') }),
+]);
+export type JobResult = z.infer<typeof JobResult>;
+
+export const JobStatus = z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']);
+export type JobStatus = z.infer<typeof JobStatus>;
+
+/** What `GET /v1/jobs/{id}` answers, and each `progress` event of `…/events` carries. */
+export const JobView = z.strictObject({
+  job: JobId,
+  kind: z.literal('train'),
+  model: Name,
+  dataset: z.strictObject({ name: Name, version: Ordinal }),
+  status: JobStatus,
+  acceptedAt: Timestamp,
+  /** Committed rounds, and how many there will be; both 0 until planned. */
+  round: z.int().min(0),
+  rounds: z.int().min(0),
+  epochs: z.int().min(1),
+  shards: z.int().min(1),
+  /** Updates present for the round that is running. */
+  shardsDone: z.int().min(0),
+  samples: z.int().min(0),
+  samplesPerSecond: z.number().min(0),
+  /** Seconds since the plan, until the end or now; and the estimate of what is left, null where unknown. */
+  seconds: z.number().min(0),
+  secondsLeft: z.number().min(0).nullable(),
+  /** One point per committed round: training loss and accuracy over that round. */
+  history: z.array(
+    z.strictObject({
+      round: z.int(),
+      epoch: z.number(),
+      loss: z.number(),
+      accuracy: z.number(),
+      samplesPerSecond: z.number(),
+    }),
+  ),
+  result: JobResult.nullable(),
+});
+export type JobView = z.infer<typeof JobView>;
+
+export const JobList = z.strictObject({ jobs: z.array(JobView.omit({ history: true })) });
+export type JobList = z.infer<typeof JobList>;

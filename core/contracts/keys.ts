@@ -1,0 +1,22 @@
+/** Where everything lies in the bucket. All objects are immutable; see docs/formats.md. */
+
+export const blobKey = (sha256: string) => `blobs/sha256/${sha256}`;
+
+export const datasetPrefix = (name: string) => `datasets/${name}/`;
+export const datasetKey = (name: string, version: number) => `datasets/${name}/${version}/manifest.json`;
+export const datasetShardKey = (name: string, version: number, split: string, shard: number) =>
+  `datasets/${name}/${version}/${split}-${String(shard).padStart(5, '0')}.safetensors`;
+
+export const MODELS_PREFIX = 'models/';
+export const releasesPrefix = (model: string) => `models/${model}/releases/`;
+export const releaseKey = (model: string, release: number) => `models/${model}/releases/${release}.json`;
+export const channelKey = (model: string, channel: string, sequence: number) =>
+  `models/${model}/channels/${channel}/${sequence}.json`;
+
+export const JOBS_PREFIX = 'jobs/';
+export const jobSpecKey = (job: string) => `jobs/${job}/spec.json`;
+export const jobPlanKey = (job: string) => `jobs/${job}/plan.json`;
+export const jobResultKey = (job: string) => `jobs/${job}/result.json`;
+export const shardUpdateKey = (job: string, round: number, shard: number) =>
+  `jobs/${job}/rounds/${round}/shards/${shard}.safetensors`;
+export const roundCommitKey = (job: string, round: number) => `jobs/${job}/rounds/${round}/commit.json`;

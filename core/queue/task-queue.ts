@@ -1,0 +1,12 @@
+/** Where work is announced. Delivery is at least once, in any order: every task must be safe to run twice. */
+import type { Task } from '../contracts/task.ts';
+
+export interface SendOptions {
+  /** Seconds until the messages can be received, 0 to 900 (SQS's own limit). */
+  readonly delaySeconds?: number;
+}
+
+export interface TaskQueue {
+  /** Sends all tasks, batching as the service allows. @throws Fault `unavailable` if any could not be sent. */
+  send(tasks: readonly Task[], options?: SendOptions): Promise<void>;
+}
