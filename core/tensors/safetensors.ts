@@ -85,7 +85,9 @@ function readHeader(bytes: Uint8Array<ArrayBuffer>): { header: object; dataStart
   let header: unknown;
   try {
     header = JSON.parse(
-      new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(LENGTH_BYTES, dataStart)),
+      new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(
+        bytes.subarray(LENGTH_BYTES, dataStart),
+      ),
     );
   } catch (cause) {
     throw new Fault('invalid', 'safetensors: the header is not UTF-8 JSON', { field: 'header', cause });

@@ -1,0 +1,52 @@
+/** A multilayer perceptron as an ONNX file: Gemm and Relu, then Gemm and Softmax. */
+import { z } from 'zod';
+import { parse } from '../../contracts/parse.ts';
+import { createRandom } from '../../random.ts';
+import { GraphBuilder } from '../builder.ts';
+import { encodeModel } from '../model.ts';
+
+const Width = z.int().min(1).max(1_000_000);
+const MlpSpec = z.strictObject({
+  inputs: Width,
+  hidden: z.array(Width),
+  classes: Width.min(2),
+  seed: z.int().min(0).max(0xffff_ffff).default(0),
+  inputName: z.string().min(1).default('input'),
+  outputName: z.string().min(1).default('probabilities'),
+});
+export type MlpSpec = z.input<typeof MlpSpec>;
+
+/**
+ * FP32 input `[batch, inputs]`, FP32 output `[batch, classes]` of probabilities. Initializers are `layer<k>.weight`
+ * `[in, out]` and `layer<k>.bias` `[out]`, k from 1. Weights are uniform in ±√(6/in) before a Relu (He et al. 2015,
+ * arXiv:1502.01852, eq. 10) and ±√(3/in) before the Softmax, biases zero. The same spec gives the same bytes.
+ * @throws Fault `invalid` naming the field
+ */
+export function buildMlp(request: MlpSpec): Uint8Array<ArrayBuffer> {
+  const spec = parse(MlpSpec, request);
+  const graph = new GraphBuilder([spec.inputName, spec.outputName]);
+  let value = graph.input({ name: spec.inputName, dtype: 'F32', shape: ['batch', spec.inputs] });
+  const widths = [spec.inputs, ...spec.hidden, spec.classes];
+  for (let layer = 1; layer < widths.length; layer++) {
+    const fanIn = widths[layer - 1]!;
+    const fanOut = widths[layer]!;
+    const isLast = layer === widths.length - 1;
+    const bound = Math.sqrt((isLast ? 3 : 6) / fanIn);
+    const random = createRandom(spec.seed, layer);
+    const weights = Float32Array.from({ length: fanIn * fanOut }, () => (2 * random.uniform() - 1) * bound);
+    const weight = graph.initializer(`layer${layer}.weight`, {
+      dtype: 'F32',
+      shape: [fanIn, fanOut],
+      data: weights,
+    });
+    const bias = graph.initializer(`layer${layer}.bias`, {
+      dtype: 'F32',
+      shape: [fanOut],
+      data: new Float32Array(fanOut),
+    });
+    value = graph.op('Gemm', [value, weight, bias]);
+    value = isLast ? graph.op('Softmax', [value], { axis: -1 }, spec.outputName) : graph.op('Relu', [value]);
+  }
+  graph.output({ name: value, dtype: 'F32', shape: ['batch', spec.classes] });
+  return encodeModel(graph.build('mlp'));
+}
