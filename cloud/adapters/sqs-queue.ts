@@ -1,0 +1,105 @@
+/** The task queue on Amazon SQS. */
+import { SendMessageBatchCommand, SQSClient, type SendMessageBatchRequestEntry } from '@aws-sdk/client-sqs';
+import type { Task } from '../../core/contracts/task.ts';
+import { Fault } from '../../core/errors.ts';
+import type { TaskQueue } from '../../core/queue/task-queue.ts';
+import type { Environment } from './environment.ts';
+import { classifySqsError } from './sqs-errors.ts';
+
+/** SendMessageBatch takes at most ten; a task is below 200 bytes, so the 1 MiB of a batch is never near. */
+const BATCH = 10;
+/** Tries of the entries a batch refuses, beyond the SDK's own retries of whole requests. */
+const SEND_ATTEMPTS = 4;
+/** Seconds; SQS's own limit on DelaySeconds. */
+const MAX_DELAY_S = 900;
+
+/**
+ * A client as the environment describes it: region and credentials the usual way, and `AWS_ENDPOINT_URL_SQS` for
+ * another endpoint. A queue URL is then only a name: the endpoint decides where requests go.
+ */
+export function createSqsClient(environment: Environment): SQSClient {
+  const endpoint = environment['AWS_ENDPOINT_URL_SQS'];
+  const region = environment['AWS_REGION'];
+  const accessKeyId = environment['AWS_ACCESS_KEY_ID'];
+  const secretAccessKey = environment['AWS_SECRET_ACCESS_KEY'];
+  const sessionToken = environment['AWS_SESSION_TOKEN'];
+  return new SQSClient({
+    ...(region === undefined ? {} : { region }),
+    ...(endpoint === undefined || endpoint === '' ? {} : { endpoint, useQueueUrlAsEndpoint: false }),
+    // Without keys here the SDK finds them as it does everywhere (profile, role, …).
+    ...(accessKeyId === undefined || secretAccessKey === undefined
+      ? {}
+      : {
+          credentials: {
+            accessKeyId,
+            secretAccessKey,
+            ...(sessionToken === undefined ? {} : { sessionToken }),
+          },
+        }),
+  });
+}
+
+export interface SqsQueueOptions {
+  readonly client: SQSClient;
+  readonly queueUrl: string;
+}
+
+export function sqsQueue({ client, queueUrl }: SqsQueueOptions): TaskQueue {
+  /** @returns the entries SQS refused for a reason of its own. */
+  async function sendBatch(entries: readonly SendMessageBatchRequestEntry[]) {
+    const answer = await client.send(
+      new SendMessageBatchCommand({ QueueUrl: queueUrl, Entries: [...entries] }),
+    );
+    const refused = answer.Failed ?? [];
+    const ours = refused.find((failure) => failure.SenderFault === true);
+    if (ours !== undefined) {
+      throw new Fault('internal', `the task queue refused a message: ${ours.Message ?? ours.Code ?? ''}`);
+    }
+    const ids = new Set(refused.map((failure) => failure.Id));
+    return entries.filter((entry) => ids.has(entry.Id));
+  }
+
+  async function sendAll(batch: readonly SendMessageBatchRequestEntry[]) {
+    let left = batch;
+    for (let attempt = 0; attempt < SEND_ATTEMPTS; attempt++) {
+      try {
+        left = await sendBatch(left);
+      } catch (thrown) {
+        throw classifySqsError(thrown, 'send to the task queue');
+      }
+      if (left.length === 0) return;
+    }
+    throw new Fault(
+      'unavailable',
+      `the task queue took only ${batch.length - left.length} of ${batch.length}`,
+    );
+  }
+
+  return {
+    async send(tasks, { delaySeconds } = {}) {
+      checkDelay(delaySeconds);
+      const batches: SendMessageBatchRequestEntry[][] = [];
+      for (let start = 0; start < tasks.length; start += BATCH) {
+        batches.push(tasks.slice(start, start + BATCH).map((task, id) => entryOf(task, id, delaySeconds)));
+      }
+      await Promise.all(batches.map(sendAll));
+    },
+  };
+}
+
+/** @param id unique within its batch */
+function entryOf(task: Task, id: number, delaySeconds: number | undefined): SendMessageBatchRequestEntry {
+  return {
+    Id: String(id),
+    MessageBody: JSON.stringify(task),
+    ...(delaySeconds === undefined ? {} : { DelaySeconds: delaySeconds }),
+  };
+}
+
+function checkDelay(seconds: number | undefined): void {
+  if (seconds === undefined) return;
+  if (!Number.isInteger(seconds) || seconds < 0 || seconds > MAX_DELAY_S) {
+    const message = `delaySeconds: ${seconds} is no whole number from 0 to ${MAX_DELAY_S}`;
+    throw new Fault('invalid', message, { field: 'delaySeconds' });
+  }
+}
