@@ -1,0 +1,71 @@
+/**
+ * onnxruntime-node sessions, created the one way everything here creates them.
+ *
+ * `session.set_denormal_as_zero` is deliberately left alone. ONNX Runtime honours it for the process's first session
+ * only, by setting the flush-to-zero bits of the thread that creates it; later threads inherit or not by who started
+ * them, and the bits change JavaScript's own arithmetic on that thread. Results would depend on which thread ran
+ * what, and training must give the same bits everywhere. The optimizers flush denormals themselves instead.
+ */
+import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { Fault, type FaultCode } from '../../core/errors.ts';
+import { DTYPES, dtypeOfOrt } from '../../core/tensors/dtypes.ts';
+import type { TensorSpec, TensorValue } from '../../core/tensors/tensor.ts';
+
+export interface SessionOptions {
+  /** Threads inside one operator; 1 by default: steadier than two, and the fleet runs one process per core. */
+  readonly threads?: number;
+  /** False: the graph as it is written, for looking at it. */
+  readonly optimize?: boolean;
+}
+
+/** onnxruntime-node logs warnings to stderr below this; errors are thrown anyway. */
+const LOG_FATAL = 4;
+
+export type Session = InferenceSession;
+
+export const messageOf = (thrown: unknown): string =>
+  thrown instanceof Error ? thrown.message : String(thrown);
+
+/** @param code of the Fault for a model the runtime refuses */
+export async function createSession(
+  model: Uint8Array<ArrayBuffer>,
+  { threads = 1, optimize = true }: SessionOptions = {},
+  code: FaultCode = 'unprocessable',
+): Promise<Session> {
+  try {
+    return await InferenceSession.create(model, {
+      executionProviders: ['cpu'],
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+      executionMode: 'sequential',
+      graphOptimizationLevel: optimize ? 'all' : 'disabled',
+      logSeverityLevel: LOG_FATAL,
+    });
+  } catch (cause) {
+    throw new Fault(code, `the model cannot be run: ${messageOf(cause)}`, { field: 'model', cause });
+  }
+}
+
+export function toOrt({ dtype, data, shape }: TensorValue): Tensor {
+  return new Tensor(DTYPES[dtype].ort, data, shape);
+}
+
+/** @throws Fault `unprocessable` for element types we have no name for (strings, float16) */
+export function fromOrt(name: string, tensor: Tensor): TensorValue {
+  const dtype = dtypeOfOrt(tensor.type);
+  if (dtype === undefined)
+    throw new Fault('unprocessable', `${name} is ${tensor.type}, which is not supported`, { field: name });
+  return { dtype, shape: tensor.dims, data: tensor.data as TensorValue['data'] };
+}
+
+/** undefined for what is no tensor of ours: sequences, strings, float16. */
+export function specOf(metadata: InferenceSession.ValueMetadata): TensorSpec | undefined {
+  if (!metadata.isTensor) return undefined;
+  const dtype = dtypeOfOrt(metadata.type);
+  if (dtype === undefined) return undefined;
+  const shape = metadata.shape.map((dimension, axis) =>
+    // An unknown dimension without a name is like no other.
+    dimension === '' ? `${metadata.name}.${axis}` : dimension,
+  );
+  return { name: metadata.name, dtype, shape };
+}

@@ -1,0 +1,38 @@
+/** Types and shapes of every value in a model, by ONNX Runtime's own inference. */
+import type { Model } from '../../core/onnx/model.ts';
+import { encodeModel } from '../../core/onnx/model.ts';
+import { dtypeOfOnnx } from '../../core/tensors/dtypes.ts';
+import type { TensorSpec } from '../../core/tensors/tensor.ts';
+import { createSession, specOf } from './onnxruntime-session.ts';
+
+/**
+ * Every intermediate value is declared an output without a type, which the runtime fills in when it creates the
+ * session, and optimization is off so that none disappears. Symbolic dimensions keep their names.
+ * @returns by value name; values that are no tensor of our element types are left out
+ * @throws Fault `unprocessable` where the runtime refuses the model, with its reason
+ */
+export async function inferTypes(model: Model): Promise<Map<string, TensorSpec>> {
+  const { graph } = model;
+  const declared = new Set(graph.output.map((output) => output.name));
+  const hidden = graph.node
+    .flatMap((node) => node.output)
+    .filter((name) => name !== '' && !declared.has(name));
+  const output = [...graph.output, ...hidden.map((name) => ({ name, docString: '' }))];
+  const session = await createSession(encodeModel({ ...model, graph: { ...graph, output } }), {
+    optimize: false,
+  });
+  const types = new Map<string, TensorSpec>();
+  try {
+    for (const metadata of [...session.inputMetadata, ...session.outputMetadata]) {
+      const spec = specOf(metadata);
+      if (spec !== undefined) types.set(spec.name, spec);
+    }
+  } finally {
+    await session.release();
+  }
+  for (const { name, dataType, dims } of graph.initializer) {
+    const dtype = dtypeOfOnnx(dataType ?? 0);
+    if (dtype !== undefined) types.set(name, { name, dtype, shape: dims });
+  }
+  return types;
+}

@@ -1,0 +1,61 @@
+/** The native ONNX runtime behind core's interface: cloud inference and evaluation. */
+import { env, type InferenceSession } from 'onnxruntime-node';
+import { Fault } from '../../core/errors.ts';
+import type { InferenceRuntime, ModelSession } from '../../core/inference/runtime.ts';
+import type { TensorSpec } from '../../core/tensors/tensor.ts';
+import { createSession, fromOrt, messageOf, specOf, toOrt } from './onnxruntime-session.ts';
+
+export interface NativeRuntimeOptions {
+  /** Threads inside one operator, default 1. */
+  readonly threads?: number;
+}
+
+/** Works in worker threads as well. */
+export function nativeRuntime({ threads = 1 }: NativeRuntimeOptions = {}): InferenceRuntime {
+  return {
+    name: `onnxruntime-node ${env.versions.node ?? env.versions.common}`,
+    async load(model): Promise<ModelSession> {
+      const session = await createSession(model, { threads });
+      const inputs = specsOf(session.inputMetadata);
+      const outputs = specsOf(session.outputMetadata);
+      return {
+        inputs,
+        outputs,
+        async run(values, names) {
+          const feeds = Object.fromEntries(
+            Object.entries(values).map(([name, value]) => [name, toOrt(value)]),
+          );
+          const unknown = names.find((name) => !outputs.some((output) => output.name === name));
+          if (unknown !== undefined)
+            throw new Fault(
+              'invalid',
+              `there is no output ${unknown}: the outputs are ${outputs.map((output) => output.name).join(', ')}`,
+              { field: 'outputs' },
+            );
+          let results: InferenceSession.ReturnType;
+          try {
+            results = await session.run(feeds, [...names]);
+          } catch (cause) {
+            throw new Fault('invalid', `the model refuses the inputs: ${messageOf(cause)}`, {
+              field: 'inputs',
+              cause,
+            });
+          }
+          return Object.fromEntries(names.map((name) => [name, fromOrt(name, results[name]!)]));
+        },
+        release: () => session.release(),
+      };
+    },
+  };
+}
+
+function specsOf(metadata: readonly InferenceSession.ValueMetadata[]): readonly TensorSpec[] {
+  return metadata.map((each) => {
+    const spec = specOf(each);
+    if (spec === undefined)
+      throw new Fault('unprocessable', `${each.name} is not a tensor of a supported element type`, {
+        field: each.name,
+      });
+    return spec;
+  });
+}
