@@ -32,17 +32,22 @@ export async function headOf(store: ObjectStore, keyOf: KeyOf, known = 0): Promi
   return low;
 }
 
-/** Appends `make(n)` as the next object, whoever else appends at the same time. @returns the n it got. */
+/**
+ * Appends `make(n)` as the next object, whoever else appends at the same time.
+ * @param settles asked about an n that somebody else took just now: true ends the append there
+ * @returns the n it got
+ */
 export async function append(
   store: ObjectStore,
   keyOf: KeyOf,
   make: (n: number) => unknown,
+  settles?: (n: number) => Promise<boolean>,
 ): Promise<number> {
   let n = await headOf(store, keyOf);
   for (let attempt = 0; attempt < APPEND_ATTEMPTS; attempt++) {
     n += 1;
     const outcome = await putJson(store, keyOf(n), make(n), 'create');
-    if (outcome.kind === 'written') return n;
+    if (outcome.kind === 'written' || (await settles?.(n))) return n;
   }
   throw new Fault('unavailable', `could not append at ${keyOf(n)}: too many writers at once`);
 }
