@@ -24,33 +24,23 @@ export function getRelease(store: ObjectStore, model: string, release: number): 
 export async function publishRelease(
   store: ObjectStore,
   model: string,
+  job: string,
   make: (n: number) => Release,
-): Promise<Release> {
-  const { job } = make(1).lineage;
+): Promise<number> {
   const earlier = await releaseOfJob(store, model, job);
-  if (earlier !== undefined) return earlier;
-  let settled: Release | undefined;
-  await append(
+  if (earlier !== undefined) return earlier.release;
+  return append(
     store,
     (n) => releaseKey(model, n),
-    (n) => (settled = checked(model, n, make(n))),
-    async (n) => {
-      const taken = await getRelease(store, model, n);
-      if (taken?.lineage.job !== job) return false;
-      settled = taken;
-      return true;
-    },
+    (n) => checked({ model, job, n }, make(n)),
+    async (n) => (await getRelease(store, model, n))?.lineage.job === job,
   );
-  if (settled === undefined) throw new Fault('internal', `no release of ${model} was written`);
-  return settled;
 }
 
-function checked(model: string, n: number, release: Release): Release {
-  if (release.model !== model || release.release !== n)
-    throw new Fault(
-      'internal',
-      `release ${release.release} of ${release.model} was made as ${n} of ${model}`,
-    );
+function checked(asked: { model: string; job: string; n: number }, release: Release): Release {
+  const { model, job, n } = asked;
+  if (release.model !== model || release.release !== n || release.lineage.job !== job)
+    throw new Fault('internal', `release ${n} of ${model} by ${job} was made as another one`);
   return parse(Release, release, 'internal');
 }
 
