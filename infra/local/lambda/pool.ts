@@ -1,0 +1,160 @@
+/**
+ * Who may run now. Warm environments first, the one used last before the others; then new ones up to the size; then
+ * a bounded queue. An environment counts until its thread is gone, so concurrency never exceeds the size.
+ */
+import type { Environment, Started } from './environment.ts';
+import type { FunctionError } from './invocation.ts';
+
+export type Admission =
+  | {
+      readonly kind: 'environment';
+      readonly environment: Environment;
+      /** Must be called when the invocation is over, however it ended. */
+      readonly release: () => void;
+    }
+  /** A new environment could not load the handler. */
+  | { readonly kind: 'failed'; readonly error: FunctionError }
+  /** The pool, and the queue before it, are full, or it is stopping. */
+  | { readonly kind: 'full' };
+
+export interface PoolOptions {
+  readonly start: () => Promise<Started>;
+  readonly size: number;
+  readonly queueLimit: number;
+  /** Milliseconds. */
+  readonly queueWaitMs: number;
+}
+
+export interface Pool {
+  /** @param queue whether to wait where none is free */
+  acquire(queue: boolean): Promise<Admission>;
+  /** Starts environments until `count` are there. @returns why one did not start */
+  warm(count: number): Promise<FunctionError | undefined>;
+  free(): number;
+  /** Never resolves once the pool is stopping. */
+  whenFree(): Promise<void>;
+  size(): number;
+  busy(): number;
+  stop(drainMs: number): Promise<void>;
+}
+
+const STOPPED: FunctionError = {
+  errorType: 'Runtime.ExitError',
+  errorMessage: 'the function is being stopped',
+};
+
+export function createPool({ start, size, queueLimit, queueWaitMs }: PoolOptions): Pool {
+  /** Slots taken: by environments that start, run, idle or die. */
+  let slots = 0;
+  const idle: Environment[] = [];
+  const living = new Set<Environment>();
+  const waiting: { admit(admission: Admission | 'start'): void }[] = [];
+  let watchers: (() => void)[] = [];
+  let stopping = false;
+  /** Set by stop: called when nothing runs any more. */
+  let drained: (() => void) | undefined;
+
+  const free = () => (stopping ? 0 : idle.length + size - slots);
+
+  function changed(): void {
+    if (slots === idle.length) drained?.();
+    if (free() === 0) return;
+    const woken = watchers;
+    watchers = [];
+    for (const wake of woken) wake();
+  }
+
+  function admit(environment: Environment): Admission {
+    return { kind: 'environment', environment, release: () => release(environment) };
+  }
+
+  function release(environment: Environment): void {
+    // The slot of one that dies comes back when it is gone.
+    if (!environment.usable()) return;
+    const next = waiting.shift();
+    if (next !== undefined) return next.admit(admit(environment));
+    idle.push(environment);
+    changed();
+  }
+
+  function giveUpSlot(): void {
+    slots -= 1;
+    const next = waiting.shift();
+    if (next !== undefined) next.admit('start');
+    else changed();
+  }
+
+  async function startOne(): Promise<Admission> {
+    slots += 1;
+    const started = await start();
+    if (started.kind === 'failed') {
+      giveUpSlot();
+      return started;
+    }
+    const { environment } = started;
+    living.add(environment);
+    void environment.gone.then(() => {
+      living.delete(environment);
+      const at = idle.indexOf(environment);
+      if (at >= 0) idle.splice(at, 1);
+      giveUpSlot();
+    });
+    return admit(environment);
+  }
+
+  function waitInLine(): Promise<Admission> {
+    return new Promise((resolve) => {
+      const place = {
+        admit(admission: Admission | 'start') {
+          clearTimeout(timer);
+          resolve(admission === 'start' ? startOne() : admission);
+        },
+      };
+      const timer = setTimeout(() => {
+        waiting.splice(waiting.indexOf(place), 1);
+        resolve({ kind: 'full' });
+      }, queueWaitMs);
+      waiting.push(place);
+    });
+  }
+
+  return {
+    async acquire(queue) {
+      if (stopping) return { kind: 'full' };
+      const environment = idle.pop();
+      if (environment !== undefined) return admit(environment);
+      if (slots < size) return startOne();
+      return queue && waiting.length < queueLimit ? waitInLine() : { kind: 'full' };
+    },
+    async warm(count) {
+      const missing = Math.max(0, count - slots);
+      const started = await Promise.all(Array.from({ length: missing }, startOne));
+      for (const admission of started) if (admission.kind === 'environment') admission.release();
+      return started.find((admission) => admission.kind === 'failed')?.error;
+    },
+    free,
+    whenFree: () =>
+      free() > 0
+        ? Promise.resolve()
+        : new Promise((resolve) => {
+            watchers.push(resolve);
+          }),
+    size: () => slots,
+    busy: () => slots - idle.length,
+    async stop(drainMs) {
+      stopping = true;
+      for (const place of waiting.splice(0)) place.admit({ kind: 'full' });
+      if (slots > idle.length) {
+        await new Promise<void>((resolve) => {
+          const timer = setTimeout(resolve, drainMs);
+          drained = () => {
+            clearTimeout(timer);
+            resolve();
+          };
+        });
+      }
+      for (const environment of living) environment.kill(STOPPED);
+      await Promise.all([...living].map((environment) => environment.gone));
+    },
+  };
+}
