@@ -13,10 +13,19 @@ export const releaseKey = (model: string, release: number) => `models/${model}/r
 export const channelKey = (model: string, channel: string, sequence: number) =>
   `models/${model}/channels/${channel}/${sequence}.json`;
 
-export const JOBS_PREFIX = 'jobs/';
 export const jobSpecKey = (job: string) => `jobs/${job}/spec.json`;
 export const jobPlanKey = (job: string) => `jobs/${job}/plan.json`;
 export const jobResultKey = (job: string) => `jobs/${job}/result.json`;
 export const shardUpdateKey = (job: string, round: number, shard: number) =>
   `jobs/${job}/rounds/${round}/shards/${shard}.safetensors`;
 export const roundCommitKey = (job: string, round: number) => `jobs/${job}/rounds/${round}/commit.json`;
+
+/**
+ * Jobs, newest first: LIST returns keys in ascending order only, so the time is counted down from a fixed far end
+ * and zero-padded. The object repeats the job id.
+ */
+export const JOB_INDEX_PREFIX = 'index/jobs/';
+const FAR_END_MS = 99_999_999_999_999;
+export const jobIndexKey = (job: string, acceptedAtMs: number) =>
+  `${JOB_INDEX_PREFIX}${String(FAR_END_MS - acceptedAtMs).padStart(14, '0')}-${job}`;
+export const jobOfIndexKey = (key: string) => key.slice(JOB_INDEX_PREFIX.length + 15);

@@ -1,0 +1,39 @@
+/** Server-sent events of one job (WHATWG HTML, "Server-sent events"): `progress` with a JobView, at the end `done`. */
+import type { Context } from 'hono';
+import { streamSSE } from 'hono/streaming';
+import type { JobView } from '../../core/contracts/job.ts';
+
+/** Milliseconds between two looks at the job. */
+const LOOK_EVERY_MS = 250;
+/**
+ * A stream holds a function: after this long it is closed and the browser's EventSource connects again by itself.
+ * Five seconds below the API function's timeout.
+ */
+export const MAX_STREAM_MS = 55_000;
+/** Milliseconds a client waits before it connects again. */
+const RETRY_MS = 500;
+
+export function jobEvents(
+  c: Context,
+  look: () => Promise<JobView>,
+  wait: (ms: number) => Promise<void>,
+): Response {
+  c.header('cache-control', 'no-store');
+  return streamSSE(c, async (stream) => {
+    let last = '';
+    for (let elapsed = 0; elapsed < MAX_STREAM_MS && !stream.aborted; elapsed += LOOK_EVERY_MS) {
+      const job = await look();
+      // What changed, not the clock: seconds pass in every look.
+      const state = JSON.stringify([job.status, job.round, job.shardsDone]);
+      if (state !== last) {
+        last = state;
+        await stream.writeSSE({ event: 'progress', data: JSON.stringify(job), retry: RETRY_MS });
+      }
+      if (job.result !== null) {
+        await stream.writeSSE({ event: 'done', data: JSON.stringify(job.result) });
+        return;
+      }
+      await wait(LOOK_EVERY_MS);
+    }
+  });
+}

@@ -1,0 +1,64 @@
+import { Hono } from 'hono';
+import type { JobView } from '../../core/contracts/job.ts';
+import { JobId } from '../../core/contracts/primitives.ts';
+import { jobResultKey } from '../../core/contracts/keys.ts';
+import { Fault } from '../../core/errors.ts';
+import { acceptJob } from '../../core/jobs/accept.ts';
+import { jobIdFrom } from '../../core/jobs/id.ts';
+import { emptyHistory, type JobHistory, newestJobs, viewJob } from '../../core/jobs/view.ts';
+import { putJson } from '../../core/storage/json.ts';
+import type { ApiContext } from './context.ts';
+import { jobEvents } from './events.ts';
+import { jsonBody } from './json-body.ts';
+
+/** Jobs on the one page that `GET /v1/jobs` answers. */
+const LISTED_JOBS = 50;
+/** Histories of jobs a warm function keeps, so that each look reads only what is new. */
+const KEPT_HISTORIES = 200;
+
+export function jobRoutes(context: ApiContext): Hono {
+  const { store, queue, now } = context;
+  const histories = new Map<string, JobHistory>();
+
+  const view = async (job: string): Promise<JobView> => {
+    const history = histories.get(job) ?? emptyHistory();
+    const found = JobId.safeParse(job).success ? await viewJob(store, job, now(), history) : undefined;
+    if (found === undefined) throw new Fault('not_found', `no job ${job}`, { field: 'job' });
+    histories.delete(job);
+    histories.set(job, history);
+    for (const oldest of histories.keys()) {
+      if (histories.size <= KEPT_HISTORIES) break;
+      histories.delete(oldest);
+    }
+    return found;
+  };
+
+  return new Hono()
+    .get('/', async (c) => {
+      const jobs = await Promise.all((await newestJobs(store, LISTED_JOBS)).map(view));
+      return c.json({ jobs: jobs.map(({ history: _history, ...rest }) => rest) });
+    })
+    .post('/', async (c) => {
+      const spec = await jsonBody(c.req);
+      const key = c.req.header('idempotency-key');
+      const job = key === undefined ? context.newJobId() : await jobIdFrom(key);
+      await acceptJob(store, queue, spec, { job, now: now() });
+      return c.json(await view(job), 202, { location: `/v1/jobs/${job}` });
+    })
+    .get('/:job', async (c) => c.json(await view(c.req.param('job'))))
+    .delete('/:job', async (c) => {
+      const job = c.req.param('job');
+      const { status } = await view(job);
+      if (status === 'queued' || status === 'running') {
+        const cancelled = { v: 1, job, status: 'cancelled', endedAt: now().toISOString() };
+        await putJson(store, jobResultKey(job), cancelled, 'create');
+      }
+      // Cancelling what has ended changes nothing: the answer says how it ended.
+      return c.json(await view(job));
+    })
+    .get('/:job/events', async (c) => {
+      const job = c.req.param('job');
+      await view(job);
+      return jobEvents(c, () => view(job), context.wait);
+    });
+}

@@ -1,0 +1,103 @@
+/** From a message's text to the task it asks for, and from what went wrong to what becomes of the job. */
+import { JobSpec } from '../../core/contracts/job.ts';
+import { type QueueMessage, QueueMessage as Message } from '../../core/contracts/task.ts';
+import { errorBody, Fault } from '../../core/errors.ts';
+import { acceptJob } from '../../core/jobs/accept.ts';
+import { jobIdFrom } from '../../core/jobs/id.ts';
+import { parse } from '../../core/contracts/parse.ts';
+import type { Delivery, FleetContext } from './context.ts';
+import { mergeRound } from './merge.ts';
+import { planJob } from './plan.ts';
+import { endJob, releaseJob } from './release.ts';
+import { runShard } from './shard.ts';
+import { watchRound } from './watch.ts';
+
+export interface MessageDelivery extends Delivery {
+  readonly messageId: string;
+  /** True where the queue will not hand the message out again but move it to the dead-letter queue. */
+  readonly lastChance: boolean;
+}
+
+/**
+ * Returning acknowledges the message; throwing leaves it to be delivered again. A fault that trying again cannot mend
+ * ends the job with its reason, and so does one that lasted until the message's last chance.
+ */
+export async function dispatch(
+  context: FleetContext,
+  body: string,
+  delivery: MessageDelivery,
+): Promise<void> {
+  const message = parseMessage(body);
+  try {
+    await run(context, message, delivery);
+  } catch (thrown) {
+    const permanent = thrown instanceof Fault && !thrown.retryable;
+    // A spec that came by message and cannot be accepted has no job to carry the reason: the dead-letter queue keeps it.
+    if (!('job' in message)) throw thrown;
+    if (permanent || delivery.lastChance) await failJob(context, message, thrown);
+    if (!permanent) throw thrown;
+  }
+}
+
+function run(context: FleetContext, message: QueueMessage, delivery: MessageDelivery): Promise<unknown> {
+  switch (message.kind) {
+    case 'plan':
+      return planJob(context, message.job);
+    case 'shard':
+      return runShard(context, message, delivery);
+    case 'merge':
+      return mergeRound(context, message.job, message.round, delivery);
+    case 'watch':
+      return watchRound(context, message.job, message.round);
+    case 'release':
+      return releaseJob(context, message.job);
+    case 'train':
+      // The message's own id names the job, so a message delivered twice starts one job.
+      return jobIdFrom(delivery.messageId).then((job) =>
+        acceptJob(context.store, context.queue, message, { job, now: context.now() }),
+      );
+  }
+}
+
+/** @throws Fault `invalid` for what is no message of ours: it is redelivered, then kept in the dead-letter queue */
+function parseMessage(body: string): QueueMessage {
+  let value: unknown;
+  try {
+    value = JSON.parse(body);
+  } catch (cause) {
+    throw new Fault('invalid', 'message body is not JSON', { cause });
+  }
+  // A union's error says little; a spec's own schema names the field.
+  const isSpec = typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'train';
+  return isSpec ? parse(JobSpec, value) : parse(Message, value);
+}
+
+async function failJob(
+  context: FleetContext,
+  message: Extract<QueueMessage, { job: string }>,
+  thrown: unknown,
+): Promise<void> {
+  const { body } = errorBody(thrown);
+  const place =
+    'shard' in message
+      ? ` (round ${message.round}, shard ${message.shard})`
+      : 'round' in message
+        ? ` (round ${message.round})`
+        : '';
+  await endJob(context, {
+    v: 1,
+    job: message.job,
+    status: 'failed',
+    reason: `${message.kind}${place}: ${body.error}`,
+    ...(body.field === undefined ? {} : { field: body.field }),
+    endedAt: context.now().toISOString(),
+  });
+  log('job failed', message, thrown);
+}
+
+/** One JSON line: the shape CloudWatch Logs Insights reads. */
+function log(what: string, message: QueueMessage, thrown: unknown): void {
+  const error =
+    thrown instanceof Error ? { name: thrown.name, message: thrown.message, stack: thrown.stack } : thrown;
+  console.error(JSON.stringify({ level: 'ERROR', message: what, task: message, error }));
+}

@@ -1,0 +1,105 @@
+/**
+ * Task `merge`: average a round's updates, store the state, commit, announce what comes next. It reads the keys it
+ * knows, never a LIST. Dying anywhere in between is harmless: before the commit the next delivery does it again to
+ * the same bytes, after it the next delivery finds the commit and only announces.
+ */
+import { type AcceptedJob, type JobPlan, RoundCommit, ShardReport } from '../../core/contracts/job.ts';
+import { roundCommitKey, shardUpdateKey } from '../../core/contracts/keys.ts';
+import { Fault } from '../../core/errors.ts';
+import { averageUpdates, type ShardUpdate } from '../../core/jobs/average.ts';
+import { decodeState, encodeState } from '../../core/jobs/state.ts';
+import { createOptimizer } from '../../core/optimizers/optimizer.ts';
+import { putBlob, sha256Hex } from '../../core/storage/blobs.ts';
+import { putJson } from '../../core/storage/json.ts';
+import { announceRound } from './announce.ts';
+import type { Delivery, FleetContext } from './context.ts';
+import { acceptedJob, baseOfRound, hasEnded, plannedJob, roundCommit } from './documents.ts';
+
+type ReadUpdate = ShardUpdate & { readonly report: ShardReport; readonly sha256: string };
+
+export async function mergeRound(
+  context: FleetContext,
+  job: string,
+  round: number,
+  delivery: Delivery,
+): Promise<void> {
+  const [ended, commit, accepted, plan] = await Promise.all([
+    hasEnded(context, job),
+    roundCommit(context, job, round),
+    acceptedJob(context, job),
+    plannedJob(context, job),
+  ]);
+  if (ended) return;
+  if (commit === undefined) {
+    const updates = await readUpdates(context, accepted, plan, round);
+    // A shard is missing: its own task announces the merge again, or the watch does.
+    if (updates === undefined) return;
+    if (!(await commitRound(context, plan, round, updates)) && !delivery.redelivered) return;
+  } else if (!delivery.redelivered) {
+    // Who committed announces the next round. Announcing twice here would double the messages with every round.
+    return;
+  }
+  await announceNext(context, plan, round);
+}
+
+export async function announceNext(context: FleetContext, plan: JobPlan, round: number): Promise<void> {
+  if (round + 1 < plan.rounds) await announceRound(context, plan, round + 1);
+  else await context.queue.send([{ v: 1, kind: 'release', job: plan.job }]);
+}
+
+/** @returns undefined where an update is missing */
+async function readUpdates(
+  context: FleetContext,
+  { spec }: AcceptedJob,
+  plan: JobPlan,
+  round: number,
+): Promise<ReadUpdate[] | undefined> {
+  const base = await baseOfRound(context, plan, round);
+  const { slots } = createOptimizer(spec.optimizer);
+  const updates = await Promise.all(
+    plan.shards.map(async (_, shard): Promise<ReadUpdate | undefined> => {
+      const key = shardUpdateKey(plan.job, round, shard);
+      const object = await context.store.get(key);
+      if (object === undefined) return undefined;
+      const { metadata, ...state } = decodeState(object.body, plan.parameters, slots);
+      if (metadata['base'] !== base)
+        throw new Fault('unprocessable', `${key} was trained from another state`);
+      const report = ShardReport.parse(JSON.parse(metadata['report'] ?? 'null'));
+      return { shard, samples: report.samples, state, report, sha256: await sha256Hex(object.body) };
+    }),
+  );
+  const present = updates.filter((update) => update !== undefined);
+  return present.length === updates.length ? present : undefined;
+}
+
+/** @returns false where another delivery committed first */
+async function commitRound(
+  context: FleetContext,
+  plan: JobPlan,
+  round: number,
+  updates: readonly ReadUpdate[],
+): Promise<boolean> {
+  const { store, caches, now } = context;
+  const merged = averageUpdates(updates);
+  const state = await putBlob(store, encodeState(merged, plan.parameters));
+  caches.states.set(state, merged);
+  const samples = updates.reduce((sum, update) => sum + update.samples, 0);
+  const mean = (value: (report: ShardReport) => number) =>
+    updates.reduce((sum, { report }) => sum + value(report) * report.samples, 0) / samples;
+  const commit = RoundCommit.parse({
+    v: 1,
+    job: plan.job,
+    round,
+    base: await baseOfRound(context, plan, round),
+    state,
+    shards: updates.map(({ report, sha256 }) => ({ ...report, sha256 })),
+    samples,
+    metrics: { loss: mean((report) => report.loss), accuracy: mean((report) => report.accuracy) },
+    committedAt: now().toISOString(),
+  } satisfies RoundCommit);
+  const key = roundCommitKey(plan.job, round);
+  const outcome = await putJson(store, key, commit, 'create');
+  if (outcome.kind === 'refused') return false;
+  caches.documents.set(key, commit);
+  return true;
+}

@@ -1,0 +1,68 @@
+/** Task `plan`: turns an accepted spec into everything the rounds need, decided once and written create-only. */
+import { type AcceptedJob, type JobPlan, JobPlan as Plan } from '../../core/contracts/job.ts';
+import { jobPlanKey } from '../../core/contracts/keys.ts';
+import { buildTrainingGraph } from '../../core/autodiff/training-graph.ts';
+import { readManifest } from '../../core/datasets/read.ts';
+import { Fault } from '../../core/errors.ts';
+import { part, planRounds } from '../../core/jobs/schedule.ts';
+import { encodeState } from '../../core/jobs/state.ts';
+import { decodeModel } from '../../core/onnx/model.ts';
+import { signatureOf } from '../../core/onnx/signature.ts';
+import { createOptimizer } from '../../core/optimizers/optimizer.ts';
+import { getBlob, putBlob } from '../../core/storage/blobs.ts';
+import { getJson, putJson } from '../../core/storage/json.ts';
+import { inferTypes } from '../adapters/onnxruntime-types.ts';
+import { announceRound } from './announce.ts';
+import type { FleetContext } from './context.ts';
+import { acceptedJob, hasEnded, jobPlan } from './documents.ts';
+
+export async function planJob(context: FleetContext, job: string): Promise<void> {
+  if (await hasEnded(context, job)) return;
+  const plan = (await jobPlan(context, job)) ?? (await writePlan(context, await acceptedJob(context, job)));
+  await announceRound(context, plan, 0);
+}
+
+async function writePlan({ store, now }: FleetContext, { job, spec }: AcceptedJob): Promise<JobPlan> {
+  const manifest = await readManifest(store, spec.dataset.name, spec.dataset.version);
+  const rows = manifest.splits[spec.splits.train]?.rows ?? 0;
+  const model = decodeModel(await getBlob(store, spec.model.graph));
+  const column = (tensor: string) => {
+    const described = manifest.tensors[tensor];
+    if (described === undefined) throw new Fault('unprocessable', `the dataset has no tensor ${tensor}`);
+    return { tensor, ...described };
+  };
+  const inputs = signatureOf(model).inputs.map(
+    ({ name }) => [name, column(spec.inputs[name] ?? name)] as const,
+  );
+  const training = buildTrainingGraph(model, await inferTypes(model), {
+    inputs: Object.fromEntries(inputs),
+    loss: spec.loss,
+    target: column(spec.loss.target),
+  });
+  const optimizer = createOptimizer(spec.optimizer);
+  const initial = {
+    parameters: training.initial,
+    slots: optimizer.init(training.initial.length),
+  };
+  const [trainingGraph, initialState] = await Promise.all([
+    putBlob(store, training.graph),
+    putBlob(store, encodeState(initial, training.parameters)),
+  ]);
+  const plan: JobPlan = {
+    v: 1,
+    job,
+    dataset: { name: manifest.name, version: manifest.version },
+    trainingGraph,
+    initialState,
+    parameters: training.parameters,
+    shards: Array.from({ length: spec.shards }, (_, shard) => part(rows, spec.shards, shard)),
+    ...planRounds({ ...spec, rows, localSteps: spec.strategy.localSteps }),
+    plannedAt: now().toISOString(),
+  };
+  const key = jobPlanKey(job);
+  if ((await putJson(store, key, plan, 'create')).kind === 'written') return plan;
+  // Another delivery of this message was first: its plan is the plan.
+  const first = await getJson(store, key, Plan);
+  if (first === undefined) throw new Fault('unavailable', `${key} was refused but cannot be read`);
+  return first;
+}

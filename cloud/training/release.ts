@@ -1,0 +1,107 @@
+/** Task `release`: put the trained parameters into the graph, evaluate it on held-out rows, gate, publish. */
+import type { AcceptedJob, JobPlan, JobResult } from '../../core/contracts/job.ts';
+import { jobResultKey } from '../../core/contracts/keys.ts';
+import type { Metrics } from '../../core/contracts/primitives.ts';
+import type { Release } from '../../core/contracts/release.ts';
+import { readManifest, readRows } from '../../core/datasets/read.ts';
+import { Fault } from '../../core/errors.ts';
+import { decodeModel, encodeModel } from '../../core/onnx/model.ts';
+import { withInitializers } from '../../core/onnx/initializers.ts';
+import { signatureOf } from '../../core/onnx/signature.ts';
+import { moveChannel } from '../../core/registry/channels.ts';
+import { publishRelease } from '../../core/registry/releases.ts';
+import { getBlob, putBlob } from '../../core/storage/blobs.ts';
+import { putJson } from '../../core/storage/json.ts';
+import type { FleetContext } from './context.ts';
+import { acceptedJob, baseOfRound, hasEnded, plannedJob, readState } from './documents.ts';
+import { evaluate } from './evaluate.ts';
+
+export async function releaseJob(context: FleetContext, job: string): Promise<void> {
+  if (await hasEnded(context, job)) return;
+  const [accepted, plan] = await Promise.all([acceptedJob(context, job), plannedJob(context, job)]);
+  const { store, now } = context;
+  const { spec } = accepted;
+  const graph = await trainedGraph(context, accepted, plan);
+  const metrics = await measure(context, accepted, plan, graph);
+
+  const { gate } = spec.release;
+  const measured = gate === undefined ? undefined : metrics[gate.metric];
+  if (gate !== undefined && (measured === undefined || measured < gate.atLeast)) {
+    const reason = `not released: ${gate.metric} is ${measured ?? 'unknown'}, the gate asks for at least ${gate.atLeast}`;
+    await endJob(context, {
+      v: 1,
+      job,
+      status: 'failed',
+      reason,
+      field: 'release.gate',
+      metrics,
+      endedAt: now().toISOString(),
+    });
+    return;
+  }
+
+  const sha256 = await putBlob(store, graph);
+  const { inputs, outputs } = signatureOf(decodeModel(graph));
+  const published = await publishRelease(store, spec.model.name, job, (release): Release => ({
+    v: 1,
+    model: spec.model.name,
+    release,
+    variants: { fp32: { sha256, bytes: graph.length } },
+    signature: {
+      inputs: inputs.map((tensor) => ({ ...tensor, shape: [...tensor.shape] })),
+      outputs: outputs.map((tensor) => ({ ...tensor, shape: [...tensor.shape] })),
+    },
+    metrics,
+    lineage: { job, dataset: plan.dataset, graph: spec.model.graph },
+    createdAt: now().toISOString(),
+  }));
+  await moveChannel(store, spec.model.name, spec.release.channel, published, now());
+  await endJob(context, {
+    v: 1,
+    job,
+    status: 'succeeded',
+    release: published,
+    graph: sha256,
+    metrics,
+    endedAt: now().toISOString(),
+  });
+}
+
+/** Create-only: of two ends (a cancellation and a success, say) the first is the job's. */
+export async function endJob({ store }: FleetContext, result: JobResult): Promise<void> {
+  await putJson(store, jobResultKey(result.job), result, 'create');
+}
+
+async function trainedGraph(
+  context: FleetContext,
+  accepted: AcceptedJob,
+  plan: JobPlan,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const last = await baseOfRound(context, plan, plan.rounds);
+  const [state, forward] = await Promise.all([
+    readState(context, accepted, plan, last),
+    getBlob(context.store, accepted.spec.model.graph),
+  ]);
+  const values = plan.parameters.map(({ name, offset, length }) => {
+    return [name, state.parameters.subarray(offset, offset + length)] as const;
+  });
+  return encodeModel(withInitializers(decodeModel(forward), new Map(values)));
+}
+
+async function measure(
+  context: FleetContext,
+  { spec }: AcceptedJob,
+  plan: JobPlan,
+  graph: Uint8Array<ArrayBuffer>,
+): Promise<Metrics> {
+  const manifest = await readManifest(context.store, plan.dataset.name, plan.dataset.version);
+  const rows = manifest.splits[spec.splits.test]?.rows;
+  if (rows === undefined) throw new Fault('unprocessable', `the dataset has no split ${spec.splits.test}`);
+  const held = await readRows(context.store, manifest, spec.splits.test, { start: 0, end: rows });
+  const session = await context.runtime.load(graph);
+  try {
+    return await evaluate(session, held, spec);
+  } finally {
+    await session.release();
+  }
+}

@@ -1,0 +1,137 @@
+/** Accepting a job: everything that can be known to be wrong is refused now, by field, before any work is queued. */
+import type { DatasetManifest } from '../contracts/dataset.ts';
+import { AcceptedJob, JobSpec, type TrainSpec } from '../contracts/job.ts';
+import { jobIndexKey, jobSpecKey } from '../contracts/keys.ts';
+import { parse } from '../contracts/parse.ts';
+import { readManifest } from '../datasets/read.ts';
+import { Fault } from '../errors.ts';
+import { decodeModel } from '../onnx/model.ts';
+import { signatureOf } from '../onnx/signature.ts';
+import type { TaskQueue } from '../queue/task-queue.ts';
+import { getBlob } from '../storage/blobs.ts';
+import { getJson, putJson } from '../storage/json.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import type { TensorSpec } from '../tensors/tensor.ts';
+
+export interface AcceptOptions {
+  readonly job: string;
+  readonly now: Date;
+}
+
+/**
+ * Stores the spec and queues the planning. Doing it twice with one job id is one job (so a client may retry); the
+ * same id with another spec is a conflict.
+ * @throws Fault `invalid` (400) for a malformed spec, `unprocessable` (422) for one that cannot be done, `conflict`
+ */
+export async function acceptJob(
+  store: ObjectStore,
+  queue: TaskQueue,
+  request: unknown,
+  { job, now }: AcceptOptions,
+): Promise<AcceptedJob> {
+  const spec = parse(JobSpec, request);
+  const manifest = await datasetOf(store, spec);
+  checkFit(spec, manifest, await signature(store, spec));
+  const accepted: AcceptedJob = {
+    v: 1,
+    job,
+    spec: { ...spec, dataset: { name: manifest.name, version: manifest.version } },
+    acceptedAt: now.toISOString(),
+  };
+  const stored = await storeOnce(store, accepted);
+  await putJson(store, jobIndexKey(job, Date.parse(stored.acceptedAt)), { v: 1, job }, 'create');
+  await queue.send([{ v: 1, kind: 'plan', job }]);
+  return stored;
+}
+
+async function storeOnce(store: ObjectStore, accepted: AcceptedJob): Promise<AcceptedJob> {
+  const key = jobSpecKey(accepted.job);
+  if ((await putJson(store, key, accepted, 'create')).kind === 'written') return accepted;
+  const earlier = await getJson(store, key, AcceptedJob);
+  if (earlier !== undefined && JSON.stringify(earlier.spec) === JSON.stringify(accepted.spec)) return earlier;
+  throw new Fault('conflict', `job ${accepted.job} exists already, with another spec`);
+}
+
+async function datasetOf(store: ObjectStore, spec: TrainSpec): Promise<DatasetManifest> {
+  try {
+    return await readManifest(store, spec.dataset.name, spec.dataset.version);
+  } catch (thrown) {
+    if (thrown instanceof Fault && thrown.code === 'not_found') {
+      throw new Fault('unprocessable', `dataset: ${thrown.message}`, { field: 'dataset', cause: thrown });
+    }
+    throw thrown;
+  }
+}
+
+async function signature(store: ObjectStore, spec: TrainSpec) {
+  try {
+    return signatureOf(decodeModel(await getBlob(store, spec.model.graph)));
+  } catch (thrown) {
+    if (!(thrown instanceof Fault) || thrown.retryable) throw thrown;
+    throw new Fault('unprocessable', `model.graph: ${thrown.message}`, {
+      field: 'model.graph',
+      cause: thrown,
+    });
+  }
+}
+
+/** Do the model, the dataset and the loss belong together? */
+function checkFit(
+  spec: TrainSpec,
+  manifest: DatasetManifest,
+  model: { readonly inputs: readonly TensorSpec[]; readonly outputs: readonly TensorSpec[] },
+): void {
+  const refuse = (field: string, message: string): never => {
+    throw new Fault('unprocessable', `${field}: ${message}`, { field });
+  };
+  const names = (things: Iterable<string>) => [...things].join(', ');
+  const tensors = manifest.tensors;
+
+  for (const name of Object.keys(spec.inputs)) {
+    if (!model.inputs.some((input) => input.name === name)) {
+      refuse(
+        `inputs.${name}`,
+        `the model has no such input; it has ${names(model.inputs.map((i) => i.name))}`,
+      );
+    }
+  }
+  for (const input of model.inputs) {
+    const field = `inputs.${input.name}`;
+    const column = spec.inputs[input.name] ?? input.name;
+    const tensor =
+      tensors[column] ??
+      refuse(field, `the dataset has no tensor ${column}; it has ${names(Object.keys(tensors))}`);
+    const perRow = input.shape.slice(1);
+    const fits =
+      input.shape.length === tensor.shape.length + 1 &&
+      perRow.every((size, axis) => typeof size === 'string' || size === tensor.shape[axis]);
+    if (!fits) {
+      const wants = `[${input.shape.join(', ')}]`;
+      refuse(field, `the model takes ${wants}, a row of ${column} is [${tensor.shape.join(', ')}]`);
+    }
+  }
+
+  if (!model.outputs.some((output) => output.name === spec.loss.output)) {
+    refuse('loss.output', `the model has no such output; it has ${names(model.outputs.map((o) => o.name))}`);
+  }
+  const target =
+    tensors[spec.loss.target] ??
+    refuse('loss.target', `the dataset has no such tensor; it has ${names(Object.keys(tensors))}`);
+  if (target.shape.length !== 0 || target.dtype.startsWith('F') || target.divisor !== undefined) {
+    refuse(
+      'loss.target',
+      `class ids are integer scalars, this is ${target.dtype} [${target.shape.join(', ')}]`,
+    );
+  }
+
+  for (const role of ['train', 'test'] as const) {
+    if (manifest.splits[spec.splits[role]] === undefined) {
+      refuse(
+        `splits.${role}`,
+        `the dataset has no such split; it has ${names(Object.keys(manifest.splits))}`,
+      );
+    }
+  }
+  const rows = manifest.splits[spec.splits.train]?.rows ?? 0;
+  if (spec.shards > rows) refuse('shards', `${spec.shards} shards of ${rows} rows: at most one per row`);
+}

@@ -1,0 +1,134 @@
+/** What a job looks like from outside, read from its objects alone. */
+import {
+  AcceptedJob,
+  JobPlan,
+  JobResult,
+  type JobStatus,
+  type JobView,
+  RoundCommit,
+} from '../contracts/job.ts';
+import {
+  JOB_INDEX_PREFIX,
+  jobOfIndexKey,
+  jobPlanKey,
+  jobResultKey,
+  jobSpecKey,
+  roundCommitKey,
+} from '../contracts/keys.ts';
+import { getJson } from '../storage/json.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+
+/** Immutable objects already read, so that watching a job costs one look per new thing. */
+export interface JobHistory {
+  accepted: AcceptedJob | undefined;
+  plan: JobPlan | undefined;
+  result: JobResult | undefined;
+  readonly commits: RoundCommit[];
+}
+
+export const emptyHistory = (): JobHistory => ({
+  accepted: undefined,
+  plan: undefined,
+  result: undefined,
+  commits: [],
+});
+
+/** Reads what is new since the last call into `history`. @returns false where there is no such job */
+export async function readHistory(store: ObjectStore, job: string, history: JobHistory): Promise<boolean> {
+  history.accepted ??= await getJson(store, jobSpecKey(job), AcceptedJob);
+  if (history.accepted === undefined) return false;
+  if (history.result !== undefined) return true;
+  // The result is read first: commits that come after this look belong to the next one.
+  const result = await getJson(store, jobResultKey(job), JobResult);
+  history.plan ??= await getJson(store, jobPlanKey(job), JobPlan);
+  while (history.plan !== undefined && history.commits.length < history.plan.rounds) {
+    const commit = await getJson(store, roundCommitKey(job, history.commits.length), RoundCommit);
+    if (commit === undefined) break;
+    history.commits.push(commit);
+  }
+  history.result = result;
+  return true;
+}
+
+/** @returns undefined where there is no such job */
+export async function viewJob(
+  store: ObjectStore,
+  job: string,
+  now: Date,
+  history: JobHistory = emptyHistory(),
+): Promise<JobView | undefined> {
+  if (!(await readHistory(store, job, history))) return undefined;
+  const { accepted, plan, result, commits } = history;
+  if (accepted === undefined) return undefined;
+  const { spec } = accepted;
+
+  const started = plan === undefined ? undefined : Date.parse(plan.plannedAt);
+  const ended = result === undefined ? now.getTime() : Date.parse(result.endedAt);
+  const seconds = started === undefined ? 0 : Math.max(0, (ended - started) / 1000);
+  const samples = commits.reduce((sum, commit) => sum + commit.samples, 0);
+  const lastCommit = commits.at(-1);
+  const trained =
+    started === undefined || lastCommit === undefined
+      ? 0
+      : (Date.parse(lastCommit.committedAt) - started) / 1000;
+  const running = result === undefined && plan !== undefined && commits.length < plan.rounds;
+
+  return {
+    job,
+    kind: spec.kind,
+    model: spec.model.name,
+    dataset: { name: spec.dataset.name, version: spec.dataset.version ?? 1 },
+    status: statusOf(history),
+    acceptedAt: accepted.acceptedAt,
+    round: commits.length,
+    rounds: plan?.rounds ?? 0,
+    epochs: spec.epochs,
+    shards: spec.shards,
+    shardsDone: running ? await countUpdates(store, job, commits.length) : 0,
+    samples,
+    samplesPerSecond: trained > 0 ? samples / trained : 0,
+    seconds,
+    secondsLeft:
+      plan === undefined || lastCommit === undefined
+        ? null
+        : result === undefined
+          ? (trained / commits.length) * (plan.rounds - commits.length)
+          : 0,
+    history: plan === undefined ? [] : commits.map((commit, i) => point(commit, commits[i - 1], plan)),
+    result: result ?? null,
+  };
+}
+
+function statusOf({ result, plan }: JobHistory): JobStatus {
+  if (result !== undefined) return result.status;
+  return plan === undefined ? 'queued' : 'running';
+}
+
+function point(
+  commit: RoundCommit,
+  previous: RoundCommit | undefined,
+  plan: JobPlan,
+): JobView['history'][number] {
+  const since = Date.parse(previous?.committedAt ?? plan.plannedAt);
+  const seconds = (Date.parse(commit.committedAt) - since) / 1000;
+  const steps = Math.min((commit.round + 1) * plan.localSteps, plan.steps);
+  return {
+    round: commit.round,
+    epoch: steps / plan.stepsPerEpoch,
+    loss: commit.metrics['loss'] ?? 0,
+    accuracy: commit.metrics['accuracy'] ?? 0,
+    samplesPerSecond: seconds > 0 ? commit.samples / seconds : 0,
+  };
+}
+
+/** For display only: the merge never lists, it reads the keys it knows. */
+async function countUpdates(store: ObjectStore, job: string, round: number): Promise<number> {
+  const { objects } = await store.list(`jobs/${job}/rounds/${round}/shards/`);
+  return objects.length;
+}
+
+/** @returns ids of the newest jobs, newest first */
+export async function newestJobs(store: ObjectStore, limit: number): Promise<string[]> {
+  const { objects } = await store.list(JOB_INDEX_PREFIX, { limit });
+  return objects.map(({ key }) => jobOfIndexKey(key));
+}
