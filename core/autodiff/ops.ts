@@ -1,0 +1,126 @@
+/** The vocabulary gradient rules are written in: short names for the ONNX nodes they emit. */
+import { Fault } from '../errors.ts';
+import type { Attributes } from '../onnx/attributes.ts';
+import type { GraphBuilder } from '../onnx/builder.ts';
+import { elementCount } from '../tensors/tensor.ts';
+import { DTYPES, type DType } from '../tensors/dtypes.ts';
+
+/** A string is a symbolic dimension. */
+export type Shape = readonly (number | string)[];
+
+export const isStatic = (shape: Shape): shape is readonly number[] =>
+  shape.every((dimension) => typeof dimension === 'number');
+
+/** 0 … n-1. */
+export const range = (n: number): number[] => Array.from({ length: n }, (_, i) => i);
+
+/** The permutation that undoes one. */
+export const inversePermutation = (perm: readonly number[]): number[] =>
+  range(perm.length).map((axis) => perm.indexOf(axis));
+
+/** A possibly negative axis counted from the front. */
+export const positiveAxis = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
+
+export class Ops {
+  readonly graph: GraphBuilder;
+
+  constructor(graph: GraphBuilder) {
+    this.graph = graph;
+  }
+
+  op(opType: string, inputs: readonly string[], attributes: Attributes = {}): string {
+    return this.graph.op(opType, inputs, attributes);
+  }
+
+  /** A scalar of a floating-point type. */
+  scalar(dtype: DType, value: number): string {
+    const data = dtype === 'F64' ? Float64Array.of(value) : Float32Array.of(value);
+    return this.graph.constant({ dtype: dtype === 'F64' ? 'F64' : 'F32', shape: [], data });
+  }
+
+  /** A vector of int64: axes, shapes, pads. */
+  ints(values: readonly number[]): string {
+    return this.graph.constant({
+      dtype: 'I64',
+      shape: [values.length],
+      data: BigInt64Array.from(values, BigInt),
+    });
+  }
+
+  add = (a: string, b: string) => this.op('Add', [a, b]);
+  sub = (a: string, b: string) => this.op('Sub', [a, b]);
+  mul = (a: string, b: string) => this.op('Mul', [a, b]);
+  div = (a: string, b: string) => this.op('Div', [a, b]);
+  neg = (a: string) => this.op('Neg', [a]);
+  cast = (a: string, dtype: DType) => this.op('Cast', [a], { to: DTYPES[dtype].onnx });
+  /** 1 where a condition holds, 0 elsewhere: cheaper to multiply by than a Where. */
+  indicator = (condition: string, dtype: DType) => this.cast(condition, dtype);
+  transpose = (a: string, perm: readonly number[]) => this.op('Transpose', [a], { perm });
+  reshape = (a: string, shape: readonly number[]) => this.op('Reshape', [a, this.ints(shape)]);
+  unsqueeze = (a: string, axes: readonly number[]) => this.op('Unsqueeze', [a, this.ints(axes)]);
+
+  /** Sums over the axes; over none, it is the value itself. */
+  sum(value: string, axes: readonly number[], keepdims: boolean): string {
+    if (axes.length === 0) return value;
+    return this.op('ReduceSum', [value, this.ints(axes)], { keepdims: keepdims ? 1 : 0 });
+  }
+
+  /** Swaps the last two axes. */
+  swap(value: string, rank: number): string {
+    const perm = range(rank);
+    [perm[rank - 2], perm[rank - 1]] = [rank - 1, rank - 2];
+    return this.transpose(value, perm);
+  }
+
+  /** An int64 vector with the shape: constant where it is known. @param of a value of that shape */
+  shapeVector(of: string, shape: Shape): string {
+    return isStatic(shape) ? this.ints(shape) : this.op('Shape', [of]);
+  }
+
+  /** Reshapes to the shape of another value with as many elements. */
+  like(value: string, of: string, shape: Shape): string {
+    const symbolic = shape.filter((dimension) => typeof dimension === 'string').length;
+    if (symbolic <= 1 && !shape.includes(0))
+      return this.reshape(
+        value,
+        shape.map((dimension) => (typeof dimension === 'string' ? -1 : dimension)),
+      );
+    return this.op('Reshape', [value, this.op('Shape', [of])]);
+  }
+
+  /** Broadcasts to the shape of another value. */
+  expand(value: string, of: string, shape: Shape): string {
+    return this.op('Expand', [value, this.shapeVector(of, shape)]);
+  }
+
+  zeros(of: string, shape: Shape, dtype: DType): string {
+    return this.expand(this.scalar(dtype, 0), of, shape);
+  }
+
+  /** The product of some dimensions, as a floating-point scalar. */
+  count(of: string, shape: Shape, axes: readonly number[], dtype: DType): string {
+    const dimensions = axes.map((axis) => shape[axis] ?? 1);
+    if (isStatic(dimensions)) return this.scalar(dtype, elementCount(dimensions));
+    const gathered = this.op('Gather', [this.op('Shape', [of]), this.ints(axes)]);
+    return this.cast(this.op('ReduceProd', [gathered], { keepdims: 0 }), dtype);
+  }
+
+  /**
+   * Undoes broadcasting: sums a gradient of shape `from` down to shape `to`.
+   * @throws Fault `unprocessable` where symbolic dimensions leave open which axes were broadcast
+   */
+  unbroadcast(value: string, from: Shape, to: Shape): string {
+    const lead = from.length - to.length;
+    const stretched = range(to.length).filter((axis) => {
+      const [wide, narrow] = [from[lead + axis], to[axis]];
+      if (wide === narrow) return false;
+      if (narrow === 1) return true;
+      throw new Fault(
+        'unprocessable',
+        `it is not known before training how [${to.join(', ')}] is broadcast to [${from.join(', ')}]: give both the same symbolic dimensions`,
+        { field: 'model' },
+      );
+    });
+    return this.sum(this.sum(value, range(lead), false), stretched, true);
+  }
+}

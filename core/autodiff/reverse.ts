@@ -1,0 +1,201 @@
+/**
+ * Reverse-mode differentiation of an ONNX graph (Griewank & Walther 2008, "Evaluating Derivatives", ch. 3): one walk
+ * over the nodes from last to first, which asks each operator's rule for the gradients of its inputs and adds up
+ * those that meet in one value.
+ */
+import { Fault } from '../errors.ts';
+import { tensorAttribute } from '../onnx/attributes.ts';
+import type { GraphBuilder } from '../onnx/builder.ts';
+import { isDefaultDomain, nodeLabel } from '../onnx/check.ts';
+import { readsOf } from '../onnx/names.ts';
+import type { NodeProto, TensorProto } from '../onnx/proto.ts';
+import { tensorValue } from '../onnx/tensor.ts';
+import type { TensorSpec, TensorValue } from '../tensors/tensor.ts';
+import { Ops } from './ops.ts';
+import type { Rule, RuleContext } from './rule.ts';
+import { MULTIPLE_OUTPUT_RULES, SINGLE_OUTPUT_RULES, SUPPORTED_OPERATORS } from './rules/table.ts';
+
+export interface Forward {
+  readonly nodes: readonly NodeProto[];
+  readonly initializers: readonly TensorProto[];
+  /** Of every value the nodes read and write. */
+  readonly types: ReadonlyMap<string, TensorSpec>;
+}
+
+const isFloating = (spec: TensorSpec | undefined) => spec?.dtype === 'F32' || spec?.dtype === 'F64';
+
+const ruleOf = (node: NodeProto): Rule | undefined =>
+  isDefaultDomain(node.domain)
+    ? (SINGLE_OUTPUT_RULES[node.opType] ?? MULTIPLE_OUTPUT_RULES[node.opType])
+    : undefined;
+
+const typeOf = ({ types }: Forward, name: string): TensorSpec => {
+  const spec = types.get(name);
+  if (spec === undefined)
+    throw new Fault('unprocessable', `the shape of ${name} is not known before training`, { field: 'model' });
+  return spec;
+};
+
+/** Floating-point values that depend on a source: only along these can a gradient flow. */
+export function dependents({ nodes, types }: Forward, sources: Iterable<string>): Set<string> {
+  const reached = new Set(sources);
+  for (const node of nodes) {
+    if (!readsOf(node).some((name) => reached.has(name))) continue;
+    for (const name of node.output) if (isFloating(types.get(name))) reached.add(name);
+  }
+  return reached;
+}
+
+interface Path {
+  /** From last to first. */
+  readonly nodes: readonly NodeProto[];
+  /** Every differentiable value the seeds depend on, the seeds included. */
+  readonly values: ReadonlySet<string>;
+}
+
+/** The part of the graph between the sources and the seeds. */
+function pathBetween({ nodes }: Forward, seeds: Iterable<string>, differentiable: ReadonlySet<string>): Path {
+  const values = new Set(seeds);
+  const path: NodeProto[] = [];
+  for (const node of nodes.toReversed()) {
+    if (!node.output.some((name) => values.has(name) && differentiable.has(name))) continue;
+    const reads = readsOf(node).filter((name) => differentiable.has(name));
+    if (reads.length === 0) continue;
+    for (const name of reads) values.add(name);
+    path.push(node);
+  }
+  return { nodes: path, values };
+}
+
+/** Those of the candidates that the seeds depend on by floating-point values all the way. */
+export function sourcesOf(
+  forward: Forward,
+  seeds: Iterable<string>,
+  candidates: readonly string[],
+): Set<string> {
+  const { values } = pathBetween(forward, seeds, dependents(forward, candidates));
+  return new Set(candidates.filter((name) => values.has(name)));
+}
+
+/** @throws Fault `unprocessable` naming the first node without a rule */
+function checkRules(path: Path): void {
+  const missing = path.nodes.findLast((node) => ruleOf(node) === undefined);
+  if (missing === undefined) return;
+  const domain = isDefaultDomain(missing.domain) ? '' : `${missing.domain}.`;
+  throw new Fault(
+    'unprocessable',
+    `${domain}${nodeLabel(missing)} cannot be trained through: gradients are known for ${SUPPORTED_OPERATORS.join(', ')}`,
+    { field: `model.graph.node.${missing.opType}` },
+  );
+}
+
+/** Initializers and Constant nodes by name, read when a rule asks. */
+function constantsOf({ nodes, initializers }: Forward): (name: string) => TensorValue | undefined {
+  const tensors = new Map(initializers.map((tensor) => [tensor.name, tensor]));
+  for (const node of nodes) {
+    const tensor = node.opType === 'Constant' ? tensorAttribute(node, 'value') : undefined;
+    if (tensor !== undefined) tensors.set(node.output[0] ?? '', tensor);
+  }
+  return (name) => {
+    const tensor = tensors.get(name);
+    return tensor === undefined ? undefined : tensorValue(tensor);
+  };
+}
+
+export interface Differentiation {
+  /** Where the nodes are written. It has the forward graph's inputs and initializers already. */
+  readonly graph: GraphBuilder;
+  readonly forward: Forward;
+  /** Values to differentiate with respect to. */
+  readonly sources: readonly string[];
+  /** Called when the forward nodes are written: value → its gradient. May write nodes of its own. */
+  readonly seeds: () => ReadonlyMap<string, string>;
+}
+
+/**
+ * Writes the forward nodes and the gradient nodes into the graph.
+ * @returns source → its gradient; a source the seeds do not depend on is missing
+ * @throws Fault `unprocessable` naming the operator and node that stand in the way
+ */
+export function differentiate({ graph, forward, sources, seeds }: Differentiation): Map<string, string> {
+  const ops = new Ops(graph);
+  const constant = constantsOf(forward);
+  // Rules may ask a forward node for outputs it left out: these arrays are ours to extend.
+  const outputs = new Map<NodeProto, string[]>(forward.nodes.map((node) => [node, [...node.output]]));
+  for (const node of forward.nodes) graph.append({ ...node, output: outputs.get(node)! });
+  const seeded = seeds();
+  const differentiable = dependents(forward, sources);
+  const path = pathBetween(forward, seeded.keys(), differentiable);
+  checkRules(path);
+
+  const contributions = new Map<string, string[]>();
+  const contribute = (name: string, gradient: string) => {
+    const known = contributions.get(name);
+    if (known === undefined) contributions.set(name, [gradient]);
+    else known.push(gradient);
+  };
+  const gradientOf = (name: string): string | undefined => {
+    const parts = contributions.get(name);
+    if (parts === undefined) return undefined;
+    const total = parts.length === 1 ? parts[0]! : ops.op(parts.length === 2 ? 'Add' : 'Sum', parts);
+    contributions.set(name, [total]);
+    return total;
+  };
+  for (const [name, gradient] of seeded) if (differentiable.has(name)) contribute(name, gradient);
+
+  for (const node of path.nodes) {
+    const gradients = node.output.map(gradientOf);
+    if (gradients.every((gradient) => gradient === undefined)) continue;
+    const context = contextOf(node, gradients);
+    const rules = ruleOf(node)?.(context) ?? [];
+    node.input.forEach((name, i) => {
+      if (!differentiable.has(name)) return;
+      const rule = rules[i];
+      if (rule === undefined) throw context.unsupported(`it is not differentiable in its input ${name}`);
+      contribute(name, rule());
+    });
+  }
+  const result = new Map<string, string>();
+  for (const source of sources) {
+    const gradient = gradientOf(source);
+    if (gradient !== undefined) result.set(source, gradient);
+  }
+  return result;
+
+  function contextOf(node: NodeProto, gradients: readonly (string | undefined)[]): RuleContext {
+    const unsupported = (why: string) =>
+      new Fault('unprocessable', `${nodeLabel(node)} cannot be trained through: ${why}`, {
+        field: `model.graph.node.${node.opType}`,
+      });
+    const [first, ...others] = gradients;
+    const isMultiple = node.opType in MULTIPLE_OUTPUT_RULES;
+    if (!isMultiple && (first === undefined || others.some((gradient) => gradient !== undefined)))
+      throw unsupported('an output other than its first influences the loss');
+    return {
+      node,
+      inputs: node.input,
+      outputs: node.output,
+      ops,
+      dtype: typeOf(forward, node.output[0] ?? '').dtype,
+      d: first ?? '',
+      gradients,
+      shape: (name) => typeOf(forward, name).shape,
+      dtypeOf: (name) => typeOf(forward, name).dtype,
+      constant,
+      integers(input) {
+        const name = node.input[input] ?? '';
+        if (name === '') return undefined;
+        const value = constant(name);
+        if (value === undefined) throw unsupported(`its input ${name} is computed, and must be a constant`);
+        return Array.from(value.data, Number);
+      },
+      expose(output) {
+        const names = outputs.get(node)!;
+        while (names.length <= output) names.push('');
+        if (names[output] === '') names[output] = graph.fresh(`${node.opType}_output${output}`);
+        return names[output]!;
+      },
+      unsupported,
+    };
+  }
+}

@@ -1,0 +1,27 @@
+/** Every operator of the default domain that gradients are known for. */
+import type { RuleTable } from '../rule.ts';
+import { BROADCAST } from './broadcast.ts';
+import { ELEMENTWISE } from './elementwise.ts';
+import { LINEAR } from './linear.ts';
+import { LOSS } from './loss.ts';
+import { NORMALIZE } from './normalize.ts';
+import { REDUCE } from './reduce.ts';
+import { MULTIPLE_OUTPUTS, SHAPE } from './shape.ts';
+
+/** For the gradient of the first output; the others must not influence the loss. */
+export const SINGLE_OUTPUT_RULES: RuleTable = {
+  ...ELEMENTWISE,
+  ...BROADCAST,
+  ...LINEAR,
+  ...REDUCE,
+  ...SHAPE,
+  ...NORMALIZE,
+  ...LOSS,
+};
+
+export const MULTIPLE_OUTPUT_RULES: RuleTable = MULTIPLE_OUTPUTS;
+
+export const SUPPORTED_OPERATORS: readonly string[] = [
+  ...Object.keys(SINGLE_OUTPUT_RULES),
+  ...Object.keys(MULTIPLE_OUTPUT_RULES),
+].sort();

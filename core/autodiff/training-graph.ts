@@ -1,0 +1,251 @@
+/**
+ * Forward graph in, training graph out: one ONNX file that takes parameters and a batch as the dataset stores it, and
+ * gives the loss, the number of correct predictions and the gradients. It is an ordinary graph of standard operators:
+ * whatever runs ONNX can run it.
+ */
+import type { LossSpec, ParameterSlot } from '../contracts/job.ts';
+import { Fault } from '../errors.ts';
+import { GraphBuilder } from '../onnx/builder.ts';
+import { encodeModel, type Model } from '../onnx/model.ts';
+import { ancestors, prune, renameNode } from '../onnx/names.ts';
+import { signatureOf } from '../onnx/signature.ts';
+import { tensorValue } from '../onnx/tensor.ts';
+import { upgradeModel } from '../onnx/upgrade.ts';
+import type { DType } from '../tensors/dtypes.ts';
+import { elementCount, type TensorSpec } from '../tensors/tensor.ts';
+import { declareGradient, gradientName, namesIn } from './gradient-graph.ts';
+import { classesOf, logitsOf, softmaxCrossEntropy } from './losses.ts';
+import { Ops } from './ops.ts';
+import { differentiate, sourcesOf, type Forward } from './reverse.ts';
+
+/** The names by which a training graph is driven; with the parameter slots they are all that is needed to run it. */
+export const TRAINING_NAMES = {
+  loss: 'loss',
+  correct: 'correct',
+  /** Input: rows of a dataset tensor. */
+  data: (tensor: string) => `data:${tensor}`,
+  /** Input: a parameter's value. */
+  parameter: (name: string) => `param:${name}`,
+  /** Output: a parameter's gradient. */
+  gradient: gradientName,
+} as const;
+
+/** `metadata_props` key: the number of classes, so that class ids can be checked before they are trained on. */
+export const CLASSES_KEY = 'causeway.classes';
+/** `metadata_props` key: the dataset tensor that holds the class ids. */
+export const TARGET_KEY = 'causeway.target';
+
+export interface DataInput {
+  /** Dataset tensor this graph input reads. */
+  readonly tensor: string;
+  /** As the dataset stores it; cast to the input's own type in the graph. */
+  readonly dtype: DType;
+  /** The stored value is divided by this. */
+  readonly divisor?: number | undefined;
+}
+
+export interface TrainingRequest {
+  /** Graph input → where its rows come from. */
+  readonly inputs: Readonly<Record<string, DataInput>>;
+  readonly loss: LossSpec;
+  /** The dataset tensor of `loss.target`, its shape per row. */
+  readonly target: { readonly dtype: DType; readonly shape: readonly number[] };
+  /** Names of the initializers to train; default: every F32 one of rank 1 or more that the loss depends on. */
+  readonly parameters?: readonly string[];
+}
+
+export interface TrainingGraph {
+  /** An ONNX file, the same bytes for the same request. */
+  readonly graph: Uint8Array<ArrayBuffer>;
+  /** Where each parameter lies in the flat vector: in the order of the model's initializers, without gaps. */
+  readonly parameters: ParameterSlot[];
+  /** The initializers' values as the flat vector. */
+  readonly initial: Float32Array<ArrayBuffer>;
+  readonly classes: number;
+}
+
+const INTEGERS: ReadonlySet<DType> = new Set(['I8', 'U8', 'I16', 'U16', 'I32', 'U32', 'I64']);
+
+/**
+ * @param types of every value in the model
+ * @throws Fault `unprocessable` or `invalid` naming what does not fit
+ */
+export function buildTrainingGraph(
+  model: Model,
+  types: ReadonlyMap<string, TensorSpec>,
+  request: TrainingRequest,
+): TrainingGraph {
+  const upgraded = upgradeModel(model);
+  const { outputs } = signatureOf(upgraded);
+  const output = outputs.find((each) => each.name === request.loss.output);
+  if (output === undefined)
+    throw new Fault(
+      'unprocessable',
+      `the model has no output ${request.loss.output}: it has ${outputs.map((each) => each.name).join(', ')}`,
+      { field: 'loss.output' },
+    );
+  const logitsName = logitsOf(upgraded.graph.node, output.name, output.shape.length);
+  const logits = types.get(logitsName) ?? output;
+  const classes = classesOf(logits);
+  const nodes = ancestors(upgraded.graph.node, [logitsName]);
+  const parameters = trainable(
+    { nodes, initializers: upgraded.graph.initializer, types },
+    logitsName,
+    request,
+  );
+
+  const { parameter } = TRAINING_NAMES;
+  const renamed = new Map(parameters.map((spec) => [spec.name, parameter(spec.name)]));
+  const forward: Forward = {
+    nodes: nodes.map((node) => renameNode(node, renamed)),
+    initializers: upgraded.graph.initializer.filter((tensor) => !renamed.has(tensor.name)),
+    types: new Map([...types].map(([name, spec]) => [renamed.get(name) ?? name, spec])),
+  };
+
+  const graph = new GraphBuilder(namesIn(upgraded));
+  const ops = new Ops(graph);
+  for (const tensor of forward.initializers) graph.appendInitializer(tensor);
+  const target = writeInputs(ops, signatureOf(upgraded).inputs, logits, request);
+  for (const spec of parameters) graph.input({ ...spec, name: parameter(spec.name) });
+  const gradients = differentiate({
+    graph,
+    forward,
+    sources: parameters.map((spec) => parameter(spec.name)),
+    seeds() {
+      const { loss, correct, seed } = softmaxCrossEntropy(ops, logits, target);
+      graph.op('Identity', [loss], {}, TRAINING_NAMES.loss);
+      graph.output({ name: TRAINING_NAMES.loss, dtype: 'F32', shape: [] });
+      graph.op('Identity', [correct], {}, TRAINING_NAMES.correct);
+      graph.output({ name: TRAINING_NAMES.correct, dtype: 'I64', shape: [] });
+      return new Map([[logits.name, seed]]);
+    },
+  });
+  for (const spec of parameters) declareGradient(graph, spec, gradients.get(parameter(spec.name))!);
+  graph.annotate(CLASSES_KEY, String(classes));
+  graph.annotate(TARGET_KEY, request.loss.target);
+  return { graph: encodeModel(prune(graph.build('training'))), ...layout(upgraded, parameters), classes };
+}
+
+/** The parameters, in the order of the model's initializers. @throws Fault where one cannot be trained */
+function trainable(forward: Forward, logits: string, { parameters }: TrainingRequest): TensorSpec[] {
+  const specs = forward.initializers
+    .map((tensor) => forward.types.get(tensor.name))
+    .filter((spec): spec is TensorSpec => spec?.dtype === 'F32');
+  const unknown = parameters?.find((name) => !specs.some((spec) => spec.name === name));
+  if (unknown !== undefined)
+    throw new Fault('invalid', `the model has no F32 initializer ${unknown}`, { field: 'parameters' });
+  // A scalar written into a graph is a constant of its formula (an epsilon, a temperature) unless asked for.
+  const candidates = specs.filter((spec) => parameters?.includes(spec.name) ?? spec.shape.length > 0);
+  const reaching = sourcesOf(
+    forward,
+    [logits],
+    candidates.map((spec) => spec.name),
+  );
+  const idle = parameters?.find((name) => !reaching.has(name));
+  if (idle !== undefined)
+    throw new Fault('invalid', `the loss does not depend on ${idle}`, { field: 'parameters' });
+  const found = candidates.filter((spec) => reaching.has(spec.name));
+  if (found.length === 0)
+    throw new Fault('unprocessable', 'the model has no F32 initializer that the loss depends on', {
+      field: 'model',
+    });
+  return found;
+}
+
+/** Declares the data inputs, casts and scales them to the model's own inputs. @returns the target */
+function writeInputs(
+  ops: Ops,
+  inputs: readonly TensorSpec[],
+  logits: TensorSpec,
+  { inputs: mapping, loss, target }: TrainingRequest,
+): TensorSpec {
+  const { graph } = ops;
+  const declared = new Map<string, DType>();
+  const declare = (spec: TensorSpec) => {
+    if (!declared.has(spec.name)) graph.input(spec);
+    else if (declared.get(spec.name) !== spec.dtype)
+      throw new Fault('invalid', `${spec.name} is fed as two element types`, { field: 'inputs' });
+    declared.set(spec.name, spec.dtype);
+  };
+  const stray = Object.keys(mapping).find((name) => !inputs.some((input) => input.name === name));
+  if (stray !== undefined)
+    throw new Fault('unprocessable', `the model has no input ${stray}`, { field: `inputs.${stray}` });
+
+  for (const input of inputs) {
+    const source = mapping[input.name];
+    if (source === undefined)
+      throw new Fault('unprocessable', `nothing feeds the model's input ${input.name}`, {
+        field: `inputs.${input.name}`,
+      });
+    if (typeof input.shape[0] !== 'string')
+      throw new Fault(
+        'unprocessable',
+        `input ${input.name} is [${input.shape.join(', ')}]: its first dimension must be symbolic, for batches of any size`,
+        { field: `inputs.${input.name}` },
+      );
+    const name = TRAINING_NAMES.data(source.tensor);
+    declare({ name, dtype: source.dtype, shape: input.shape });
+    const { divisor = 1 } = source;
+    const isFloat = input.dtype === 'F32' || input.dtype === 'F64';
+    if (divisor !== 1 && !isFloat)
+      throw new Fault('unprocessable', `input ${input.name} is ${input.dtype}: its data cannot be divided`, {
+        field: `inputs.${input.name}`,
+      });
+    const cast = source.dtype === input.dtype ? name : ops.cast(name, input.dtype);
+    // A division, as clients do it, and not a product with the reciprocal: the same bits.
+    if (divisor === 1) graph.op('Identity', [cast], {}, input.name);
+    else graph.op('Div', [cast, ops.scalar(input.dtype, divisor)], {}, input.name);
+  }
+
+  if (!INTEGERS.has(target.dtype))
+    throw new Fault('unprocessable', `target ${loss.target} is ${target.dtype}: class ids must be integers`, {
+      field: 'loss.target',
+    });
+  const perRow = logits.shape.slice(1, -1);
+  const fits =
+    perRow.length === target.shape.length &&
+    perRow.every((dimension, i) => typeof dimension === 'string' || dimension === target.shape[i]);
+  if (!fits)
+    throw new Fault(
+      'unprocessable',
+      `target ${loss.target} is [${target.shape.join(', ')}] per row: ${logits.name} asks for [${perRow.join(', ')}]`,
+      { field: 'loss.target' },
+    );
+  const spec: TensorSpec = {
+    name: TRAINING_NAMES.data(loss.target),
+    dtype: target.dtype,
+    shape: [logits.shape[0] ?? 'batch', ...target.shape],
+  };
+  declare(spec);
+  return spec;
+}
+
+/** The flat vector: one parameter after the other. */
+function layout(
+  model: Model,
+  specs: readonly TensorSpec[],
+): { parameters: ParameterSlot[]; initial: Float32Array<ArrayBuffer> } {
+  const tensors = new Map(model.graph.initializer.map((tensor) => [tensor.name, tensor]));
+  const parameters: ParameterSlot[] = [];
+  let offset = 0;
+  for (const { name, shape } of specs) {
+    const dimensions = shape.map(Number);
+    const length = elementCount(dimensions);
+    parameters.push({ name, shape: dimensions, offset, length });
+    offset += length;
+  }
+  const initial = new Float32Array(offset);
+  for (const slot of parameters)
+    initial.set(tensorValue(tensors.get(slot.name)!).data as Float32Array, slot.offset);
+  return { parameters, initial };
+}
+
+/** The parameters' values by name, as views of the flat vector: what `withInitializers` takes. */
+export function parameterValues(
+  parameters: readonly ParameterSlot[],
+  flat: Float32Array,
+): Map<string, Float32Array> {
+  return new Map(
+    parameters.map(({ name, offset, length }) => [name, flat.subarray(offset, offset + length)]),
+  );
+}
