@@ -16,6 +16,7 @@ import { type SqsServer, startSqsServer } from '../../infra/local/sqs/server.ts'
 export interface SqsFixture {
   readonly server: SqsServer;
   readonly client: SQSClient;
+  readonly stateDir: string;
   readonly close: () => Promise<void>;
 }
 
@@ -26,6 +27,7 @@ export async function openSqs(options: { readonly visibilityTimeoutS: number }):
   return {
     server,
     client,
+    stateDir,
     async close() {
       client.destroy();
       await server.stop();
