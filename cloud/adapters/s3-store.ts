@@ -1,0 +1,175 @@
+/** The object store on Amazon S3, or whatever speaks its API. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import {
+  DeleteObjectCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  type S3Client,
+} from '@aws-sdk/client-s3';
+import { Fault } from '../../core/errors.ts';
+import type {
+  ByteRange,
+  ListOptions,
+  ObjectInfo,
+  ObjectStore,
+  PutOptions,
+  PutOutcome,
+  StoredObject,
+} from '../../core/storage/object-store.ts';
+import { classifyS3Error, s3Code, s3Status } from './s3-errors.ts';
+
+export { createS3Client } from './s3-client.ts';
+
+/**
+ * Tries of a conditional put that S3 answers with 409 ConditionalRequestConflict (another write to the key was in
+ * progress; AWS: "retry the upload"), and the ceiling of the first wait between them, doubled each time.
+ */
+const CONFLICT_ATTEMPTS = 6;
+const CONFLICT_WAIT_MS = 25;
+/** LIST's own limits. */
+const MAX_PAGE = 1_000;
+
+export interface S3StoreOptions {
+  readonly client: S3Client;
+  readonly bucket: string;
+}
+
+interface Described {
+  readonly ETag?: string | undefined;
+  readonly LastModified?: Date | undefined;
+}
+
+function info(key: string, size: number | undefined, { ETag, LastModified }: Described): ObjectInfo {
+  if (size === undefined || ETag === undefined || LastModified === undefined) {
+    throw new Fault('bad_gateway', `the bucket's answer for ${key} lacks its size, etag or time`);
+  }
+  return { key, size, etag: ETag, modifiedAt: LastModified };
+}
+
+/** `bytes=0-9` of RFC 9110, section 14.1.2: the last byte is included. */
+function rangeHeader(key: string, { start, end }: ByteRange): string {
+  if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || end <= start) {
+    throw new Fault('invalid', `range [${start}, ${end}) is not inside ${key}`, { field: 'range' });
+  }
+  return `bytes=${start}-${end - 1}`;
+}
+
+/** The whole object's size in `bytes 0-9/100`. */
+const totalSize = (contentRange: string | undefined) => {
+  const total = contentRange?.match(/\/(\d+)$/)?.[1];
+  return total === undefined ? undefined : Number(total);
+};
+
+function conditionHeaders({ condition }: PutOptions): { IfNoneMatch?: string; IfMatch?: string } {
+  if (condition === undefined) return {};
+  return condition === 'create' ? { IfNoneMatch: '*' } : { IfMatch: condition.match };
+}
+
+/**
+ * A conditional put that did not happen: 412, and 404 where If-Match met no object at all. It is also what a writer
+ * sees whose first try was stored but whose answer was lost: `refused` says what is stored, not who stored it.
+ */
+const isRefusal = (thrown: unknown, options: PutOptions) =>
+  s3Status(thrown) === 412 ||
+  (s3Status(thrown) === 404 && s3Code(thrown) === 'NoSuchKey' && options.condition !== undefined);
+
+const isMissing = (thrown: unknown) => s3Status(thrown) === 404 && s3Code(thrown) !== 'NoSuchBucket';
+
+export function s3Store({ client, bucket }: S3StoreOptions): ObjectStore {
+  async function get(key: string, range?: ByteRange): Promise<StoredObject> {
+    const answer = await client.send(
+      new GetObjectCommand({
+        Bucket: bucket,
+        Key: key,
+        ...(range === undefined ? {} : { Range: rangeHeader(key, range) }),
+      }),
+    );
+    const body = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+    const size = range === undefined ? body.length : totalSize(answer.ContentRange);
+    if (range !== undefined && size !== undefined && range.end > size) {
+      const message = `range [${range.start}, ${range.end}) is not inside ${key} of ${size} bytes`;
+      throw new Fault('invalid', message, { field: 'range' });
+    }
+    // The SDK types its bytes loosely: they are in an ArrayBuffer of their own, never a shared one.
+    return { ...info(key, size, answer), body: body as Uint8Array<ArrayBuffer> };
+  }
+
+  async function put(key: string, body: Uint8Array, options: PutOptions): Promise<PutOutcome> {
+    for (let attempt = 0; ; attempt++) {
+      try {
+        const { ETag } = await client.send(
+          new PutObjectCommand({
+            Bucket: bucket,
+            Key: key,
+            Body: body,
+            ContentLength: body.length,
+            ...(options.contentType === undefined ? {} : { ContentType: options.contentType }),
+            ...conditionHeaders(options),
+          }),
+        );
+        if (ETag === undefined) throw new Fault('bad_gateway', `the bucket gave no etag for ${key}`);
+        return { kind: 'written', etag: ETag };
+      } catch (thrown) {
+        if (isRefusal(thrown, options)) return { kind: 'refused' };
+        if (s3Status(thrown) !== 409 || attempt + 1 >= CONFLICT_ATTEMPTS) throw thrown;
+        await sleep(Math.random() * CONFLICT_WAIT_MS * 2 ** attempt);
+      }
+    }
+  }
+
+  async function guarded<T>(action: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (thrown) {
+      throw classifyS3Error(thrown, action);
+    }
+  }
+
+  const orMissing = <T>(call: Promise<T>): Promise<T | undefined> =>
+    call.catch((thrown: unknown) => {
+      if (isMissing(thrown)) return undefined;
+      throw thrown;
+    });
+
+  return {
+    get: (key, { range } = {}) => guarded(`get ${key}`, () => orMissing(get(key, range))),
+
+    head: (key) =>
+      guarded(`head ${key}`, () =>
+        orMissing(
+          client
+            .send(new HeadObjectCommand({ Bucket: bucket, Key: key }))
+            .then((answer) => info(key, answer.ContentLength, answer)),
+        ),
+      ),
+
+    put: (key, body, options = {}) => guarded(`put ${key}`, () => put(key, body, options)),
+
+    delete: (key) =>
+      guarded(`delete ${key}`, async () => {
+        await client.send(new DeleteObjectCommand({ Bucket: bucket, Key: key }));
+      }),
+
+    list: (prefix, { cursor, limit = MAX_PAGE }: ListOptions = {}) =>
+      guarded(`list ${prefix}`, async () => {
+        if (!Number.isInteger(limit) || limit < 1 || limit > MAX_PAGE) {
+          const message = `limit: ${limit} is no whole number from 1 to ${MAX_PAGE}`;
+          throw new Fault('invalid', message, { field: 'limit' });
+        }
+        const page = await client.send(
+          new ListObjectsV2Command({
+            Bucket: bucket,
+            Prefix: prefix,
+            MaxKeys: limit,
+            ...(cursor === undefined ? {} : { ContinuationToken: cursor }),
+          }),
+        );
+        return {
+          objects: (page.Contents ?? []).map((object) => info(object.Key ?? '', object.Size, object)),
+          ...(page.NextContinuationToken === undefined ? {} : { cursor: page.NextContinuationToken }),
+        };
+      }),
+  };
+}
