@@ -1,0 +1,109 @@
+/** A shard's local optimizer steps: the work of one task. A pure function of its arguments, to the bit. */
+import type { OptimizerSpec, ScheduleSpec } from '../../../core/contracts/job.ts';
+import { Fault } from '../../../core/errors.ts';
+import { createOptimizer } from '../../../core/optimizers/create.ts';
+import type { OptimizerState } from '../../../core/optimizers/optimizer.ts';
+import { learningRateAt } from '../../../core/optimizers/schedule.ts';
+import { batchGatherer, batchOrder, checkClassIds, rowCount, type Rows } from './batches.ts';
+import type { TrainingProgram } from './program.ts';
+
+export interface LocalStepsRequest {
+  readonly program: TrainingProgram;
+  /** The shard's own rows. */
+  readonly rows: Rows;
+  /** Before step `from`; not written. */
+  readonly parameters: Float32Array;
+  /** Before step `from`; not written. */
+  readonly state: Readonly<OptimizerState>;
+  readonly optimizer: OptimizerSpec;
+  readonly schedule: ScheduleSpec;
+  readonly seed: number;
+  readonly shard: number;
+  /** Steps `[from, to)`, counted over the whole job. */
+  readonly from: number;
+  readonly to: number;
+  readonly stepsPerEpoch: number;
+  /** Of the whole job: the schedule's length. */
+  readonly steps: number;
+  /** Checked before each step. */
+  readonly signal?: AbortSignal;
+}
+
+export interface LocalStepsResult {
+  readonly parameters: Float32Array<ArrayBuffer>;
+  readonly state: OptimizerState;
+  readonly samples: number;
+  /** Mean over the samples, each taken before the step it took part in. */
+  readonly loss: number;
+  /** Fraction of the samples predicted rightly. */
+  readonly accuracy: number;
+}
+
+/**
+ * @throws Fault `unprocessable` where the data does not fit the model or the loss is no longer finite, `unavailable`
+ *   where the signal was aborted
+ */
+export async function localSteps(request: LocalStepsRequest): Promise<LocalStepsResult> {
+  const { program, rows, from, to, steps, stepsPerEpoch, seed, shard, schedule } = request;
+  if (!(from >= 0 && from < to && to <= steps))
+    throw new Fault('invalid', `steps ${from} to ${to} are not among the job's ${steps}`, { field: 'from' });
+  const count = rowCount(rows);
+  const target = rows[program.target.tensor];
+  if (target === undefined)
+    throw new Fault('unprocessable', `the rows have no tensor ${program.target.tensor}`, {
+      field: `dataset.${program.target.tensor}`,
+    });
+  checkClassIds(program.target.tensor, target, program.target.classes);
+  const inputs = Object.fromEntries(
+    program.inputs.map(({ name }) => {
+      const value = rows[name];
+      if (value === undefined)
+        throw new Fault('unprocessable', `the rows have no tensor ${name}`, { field: `dataset.${name}` });
+      return [name, value];
+    }),
+  );
+
+  const orderOf = batchOrder({ rows: count, stepsPerEpoch, seed, shard });
+  const gather = batchGatherer(inputs, Math.ceil(count / stepsPerEpoch));
+  const optimizer = createOptimizer(request.optimizer);
+  const parameters = new Float32Array(request.parameters);
+  const state = copyState(request.state, optimizer.slots, parameters.length);
+
+  let samples = 0;
+  let lossSum = 0;
+  let correct = 0;
+  for (let step = from; step < to; step++) {
+    if (request.signal?.aborted === true)
+      throw new Fault('unavailable', `stopped before step ${step}`, { cause: request.signal.reason });
+    const batch = await program.gradients(parameters, gather(orderOf(step)));
+    if (!Number.isFinite(batch.loss))
+      throw new Fault(
+        'unprocessable',
+        `training diverged: the loss is ${batch.loss} at step ${step} of shard ${shard}; lower the learning rate`,
+        { field: 'optimizer.learningRate' },
+      );
+    samples += batch.samples;
+    lossSum += batch.loss * batch.samples;
+    correct += batch.correct;
+    const learningRate = learningRateAt(schedule, request.optimizer.learningRate, step, steps);
+    optimizer.update({ parameters, gradient: batch.gradient, state, step, learningRate });
+  }
+  return { parameters, state, samples, loss: lossSum / samples, accuracy: correct / samples };
+}
+
+function copyState(
+  state: Readonly<OptimizerState>,
+  slots: readonly string[],
+  length: number,
+): OptimizerState {
+  return Object.fromEntries(
+    slots.map((slot) => {
+      const vector = state[slot];
+      if (vector?.length !== length)
+        throw new Fault('invalid', `optimizer slot ${slot} must have ${length} elements`, {
+          field: `state.${slot}`,
+        });
+      return [slot, new Float32Array(vector)];
+    }),
+  );
+}

@@ -1,0 +1,13 @@
+import type { OptimizerSpec } from '../contracts/job.ts';
+import { adam } from './adam.ts';
+import type { Optimizer } from './optimizer.ts';
+import { sgd } from './sgd.ts';
+
+export function createOptimizer(spec: OptimizerSpec): Optimizer {
+  switch (spec.kind) {
+    case 'adam':
+      return adam(spec);
+    case 'sgd':
+      return sgd(spec);
+  }
+}
