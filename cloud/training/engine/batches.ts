@@ -74,18 +74,25 @@ export function batchGatherer(rows: Rows, largest: number): (order: Uint32Array)
   };
 }
 
+/** Rows longer than this are worth a call of `set` each; shorter ones are copied word by word. */
+const LONG_ROW_BYTES = 4096;
+
 function copyRows(source: NumericArray, target: NumericArray, order: Uint32Array, width: number): void {
-  if (width === 1) {
-    for (let i = 0; i < order.length; i++) target[i] = source[order[i]!]!;
-    return;
-  }
   // Both are views of one dtype: bytes are copied, whatever they stand for.
-  const from = new Uint8Array(source.buffer, source.byteOffset, source.byteLength);
-  const to = new Uint8Array(target.buffer, target.byteOffset, target.byteLength);
   const bytes = width * source.BYTES_PER_ELEMENT;
+  const isAligned = bytes % 4 === 0 && source.byteOffset % 4 === 0;
+  const unit = isAligned ? 4 : 1;
+  const view = ({ buffer, byteOffset, byteLength }: NumericArray) =>
+    isAligned
+      ? new Uint32Array(buffer, byteOffset, byteLength / 4)
+      : new Uint8Array(buffer, byteOffset, byteLength);
+  const from = view(source);
+  const to = view(target);
+  const units = bytes / unit;
   for (let i = 0; i < order.length; i++) {
-    const start = order[i]! * bytes;
-    to.set(from.subarray(start, start + bytes), i * bytes);
+    const start = order[i]! * units;
+    if (bytes > LONG_ROW_BYTES) to.set(from.subarray(start, start + units), i * units);
+    else for (let j = 0; j < units; j++) to[i * units + j] = from[start + j]!;
   }
 }
 

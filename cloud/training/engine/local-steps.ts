@@ -1,11 +1,11 @@
 /** A shard's local optimizer steps: the work of one task. A pure function of its arguments, to the bit. */
 import type { OptimizerSpec, ScheduleSpec } from '../../../core/contracts/job.ts';
 import { Fault } from '../../../core/errors.ts';
-import { createOptimizer } from '../../../core/optimizers/create.ts';
 import type { OptimizerState } from '../../../core/optimizers/optimizer.ts';
 import { learningRateAt } from '../../../core/optimizers/schedule.ts';
 import { batchGatherer, batchOrder, checkClassIds, rowCount, type Rows } from './batches.ts';
 import type { TrainingProgram } from './program.ts';
+import { createWorkspace, type Workspace } from './workspace.ts';
 
 export interface LocalStepsRequest {
   readonly program: TrainingProgram;
@@ -65,9 +65,9 @@ export async function localSteps(request: LocalStepsRequest): Promise<LocalSteps
 
   const orderOf = batchOrder({ rows: count, stepsPerEpoch, seed, shard });
   const gather = batchGatherer(inputs, Math.ceil(count / stepsPerEpoch));
-  const optimizer = createOptimizer(request.optimizer);
-  const parameters = new Float32Array(request.parameters);
-  const state = copyState(request.state, optimizer.slots, parameters.length);
+  const workspace = createWorkspace(request.optimizer, program.length);
+  fill(workspace, request);
+  const { parameters, gradient, state } = workspace;
 
   let samples = 0;
   let lossSum = 0;
@@ -75,7 +75,7 @@ export async function localSteps(request: LocalStepsRequest): Promise<LocalSteps
   for (let step = from; step < to; step++) {
     if (request.signal?.aborted === true)
       throw new Fault('unavailable', `stopped before step ${step}`, { cause: request.signal.reason });
-    const batch = await program.gradients(parameters, gather(orderOf(step)));
+    const batch = await program.gradients(parameters, gather(orderOf(step)), gradient);
     if (!Number.isFinite(batch.loss))
       throw new Fault(
         'unprocessable',
@@ -85,25 +85,29 @@ export async function localSteps(request: LocalStepsRequest): Promise<LocalSteps
     samples += batch.samples;
     lossSum += batch.loss * batch.samples;
     correct += batch.correct;
-    const learningRate = learningRateAt(schedule, request.optimizer.learningRate, step, steps);
-    optimizer.update({ parameters, gradient: batch.gradient, state, step, learningRate });
+    workspace.update(step, learningRateAt(schedule, request.optimizer.learningRate, step, steps));
   }
-  return { parameters, state, samples, loss: lossSum / samples, accuracy: correct / samples };
+  return {
+    parameters: parameters.slice(),
+    state: Object.fromEntries(Object.entries(state).map(([slot, vector]) => [slot, vector.slice()])),
+    samples,
+    loss: lossSum / samples,
+    accuracy: correct / samples,
+  };
 }
 
-function copyState(
-  state: Readonly<OptimizerState>,
-  slots: readonly string[],
-  length: number,
-): OptimizerState {
-  return Object.fromEntries(
-    slots.map((slot) => {
-      const vector = state[slot];
-      if (vector?.length !== length)
-        throw new Fault('invalid', `optimizer slot ${slot} must have ${length} elements`, {
-          field: `state.${slot}`,
-        });
-      return [slot, new Float32Array(vector)];
-    }),
-  );
+/** Copies the given parameters and state in. @throws Fault `invalid` where a vector is missing or too short */
+function fill(workspace: Workspace, { parameters, state }: LocalStepsRequest): void {
+  const vectors = { parameters: workspace.parameters, ...workspace.state };
+  const given: Readonly<Record<string, Float32Array | undefined>> = { ...state, parameters };
+  for (const [name, vector] of Object.entries(vectors)) {
+    const source = given[name];
+    if (source?.length !== vector.length)
+      throw new Fault(
+        'invalid',
+        `${name} has ${source?.length ?? 0} elements, the model has ${vector.length}`,
+        { field: name },
+      );
+    vector.set(source);
+  }
 }

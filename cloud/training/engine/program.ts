@@ -14,7 +14,7 @@ export interface BatchResult {
   readonly samples: number;
   /** Predictions that hit their class. */
   readonly correct: number;
-  /** Flat, laid out as the parameters: one buffer of the program's, overwritten by its next call. */
+  /** Flat, laid out as the parameters: the buffer given, or one of the program's that its next call overwrites. */
   readonly gradient: Float32Array<ArrayBuffer>;
 }
 
@@ -29,11 +29,13 @@ export interface TrainingProgram {
   /**
    * @param parameters flat; only read
    * @param batch dataset tensor → rows, all with the same number of rows; only read
+   * @param gradient where the gradient is written; default: a buffer of the program's
    * @throws Fault `unprocessable` where the batch does not fit the graph
    */
   gradients(
     parameters: Float32Array<ArrayBuffer>,
     batch: Readonly<Record<string, TensorValue>>,
+    gradient?: Float32Array<ArrayBuffer>,
   ): Promise<BatchResult>;
   release(): Promise<void>;
 }
@@ -67,25 +69,29 @@ export async function loadProgram(
   checkParameters(session, parameters);
 
   const length = parameters.reduce((end, slot) => Math.max(end, slot.offset + slot.length), 0);
-  const gradient = new Float32Array(length);
+  const own = new Float32Array(length);
   const view = (flat: Float32Array<ArrayBuffer>, { offset, length, shape }: ParameterSlot) =>
     new Tensor('float32', flat.subarray(offset, offset + length), shape);
-  // The runtime writes gradients straight into the flat buffer; only the two scalars are allocated by each run.
-  const fetches: Record<string, Tensor | null> = { [loss]: null, [correct]: null };
-  for (const slot of parameters) fetches[gradientOf(slot.name)] = view(gradient, slot);
+  const checkLength = (field: string, flat: Float32Array) => {
+    if (flat.length !== length)
+      throw new Fault('invalid', `${field} has ${flat.length} elements, the graph has ${length}`, { field });
+  };
 
   return {
     parameters,
     length,
     inputs: inputs.map((input) => ({ ...input, name: input.name.slice(data('').length) })),
     target,
-    async gradients(flat, batch) {
-      if (flat.length !== length)
-        throw new Fault('invalid', `${flat.length} parameters are given, the graph has ${length}`, {
-          field: 'parameters',
-        });
+    async gradients(flat, batch, gradient = own) {
+      checkLength('parameters', flat);
+      checkLength('gradient', gradient);
       const feeds: Record<string, Tensor> = {};
-      for (const slot of parameters) feeds[parameter(slot.name)] = view(flat, slot);
+      // The runtime writes gradients straight into the flat buffer; only the two scalars are allocated.
+      const fetches: Record<string, Tensor | null> = { [loss]: null, [correct]: null };
+      for (const slot of parameters) {
+        feeds[parameter(slot.name)] = view(flat, slot);
+        fetches[gradientOf(slot.name)] = view(gradient, slot);
+      }
       for (const [name, rows] of Object.entries(batch)) feeds[data(name)] = toOrt(rows);
       let results: InferenceSession.ReturnType;
       try {
