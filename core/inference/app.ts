@@ -1,0 +1,110 @@
+/**
+ * The Open Inference Protocol v2 over HTTP, one app for the edge and the cloud so that both answer alike.
+ * github.com/kserve/open-inference-protocol, "HTTP/REST".
+ */
+import { type Context, Hono } from 'hono';
+import { releaseKey } from '../contracts/keys.ts';
+import { TARGET_HEADERS } from '../contracts/headers.ts';
+import { errorBody, Fault } from '../errors.ts';
+import type { Defer } from './background.ts';
+import { readJsonBytes } from './body.ts';
+import { modelMetadata, serverMetadata } from './protocol/response.ts';
+import { createInferenceService, type InferenceResult, type ServiceOptions } from './service.ts';
+
+export interface InferenceAppOptions extends ServiceOptions {
+  /** What keeps a request's work alive after its answer; nothing by default. */
+  readonly defer?: (context: Context) => Defer;
+}
+
+const JSON_TYPE = 'application/json';
+const noDefer: Defer = () => undefined;
+
+type Handler = (context: Context) => Promise<Response> | Response;
+
+export function createInferenceApp(options: InferenceAppOptions): Hono {
+  const { runtime, store, config, clock, report } = options;
+  const deferOf = options.defer ?? (() => noDefer);
+  const service = createInferenceService(options);
+  const metadata = serverMetadata(runtime.name);
+  let inFlight = 0;
+
+  const faultResponse = (thrown: unknown, headers: Record<string, string> = {}): Response => {
+    const { status, body } = errorBody(thrown);
+    if (status >= 500) report(thrown);
+    return Response.json(body, { status, headers });
+  };
+
+  const modelOf = (c: Context) => [c.req.param('model')!, c.req.param('version'), deferOf(c)] as const;
+
+  const infer: Handler = async (c) => {
+    const startedAt = clock();
+    const [model, version, defer] = modelOf(c);
+    let counted = false;
+    let outcome: InferenceResult | undefined;
+    let thrown: unknown;
+    try {
+      const body = await readJsonBytes(c.req.raw, config.maxBodyBytes);
+      // Counted from here: a client that goes away while it sends would never be counted out again.
+      inFlight += 1;
+      counted = true;
+      outcome = await service.infer(model, version, body, defer);
+    } catch (caught) {
+      thrown = caught;
+    }
+    const headers: Record<string, string> = {
+      'content-type': JSON_TYPE,
+      [TARGET_HEADERS.inFlight]: String(counted ? inFlight : inFlight + 1),
+      [TARGET_HEADERS.serviceMs]: milliseconds(clock() - startedAt),
+    };
+    if (counted) inFlight -= 1;
+    if (outcome === undefined) return faultResponse(thrown, headers);
+    headers[TARGET_HEADERS.release] = String(outcome.release);
+    headers[TARGET_HEADERS.cold] = outcome.cold ? '1' : '0';
+    return new Response(outcome.body, { headers });
+  };
+
+  const describe: Handler = async (c) => {
+    const [model, version, defer] = modelOf(c);
+    const { release, versions } = await service.describe(model, version, defer);
+    return Response.json(modelMetadata(model, versions, release.signature));
+  };
+
+  const modelReady: Handler = async (c) => {
+    const release = await service.warm(...modelOf(c));
+    return Response.json({ name: release.model, version: String(release.release), ready: true });
+  };
+
+  /** Ready where the store answers: everything served comes from it. The key is of no model. */
+  const ready: Handler = async () => {
+    await store.head(releaseKey('-', 1));
+    return Response.json({ ready: true });
+  };
+
+  /** Every path has one method; `HEAD` comes with `GET`. */
+  const routes: readonly (readonly ['GET' | 'POST', string, Handler])[] = [
+    ['POST', '/v2/models/:model/infer', infer],
+    ['POST', '/v2/models/:model/versions/:version/infer', infer],
+    ['GET', '/v2/models/:model', describe],
+    ['GET', '/v2/models/:model/versions/:version', describe],
+    ['GET', '/v2/models/:model/ready', modelReady],
+    ['GET', '/v2/models/:model/versions/:version/ready', modelReady],
+    ['GET', '/v2', () => Response.json(metadata)],
+    ['GET', '/v2/health/live', () => Response.json({ live: true })],
+    ['GET', '/v2/health/ready', ready],
+  ];
+
+  const app = new Hono();
+  for (const [method, path, handler] of routes) {
+    app.on(method, path, handler);
+    app.all(path, (c) => {
+      const message = `${c.req.method} is not allowed here, only ${method}`;
+      return faultResponse(new Fault('method_not_allowed', message), { allow: method });
+    });
+  }
+  app.notFound((c) => faultResponse(new Fault('not_found', `no such path: ${c.req.path}`)));
+  app.onError((thrown) => faultResponse(thrown));
+  return app;
+}
+
+/** Microseconds are kept where the clock has them. */
+const milliseconds = (value: number) => String(Math.round(value * 1000) / 1000);

@@ -1,0 +1,58 @@
+/** Every limit of serving, with its unit and its reason. */
+
+export interface InferenceConfig {
+  /** Bytes of an infer request. */
+  readonly maxBodyBytes: number;
+  /** Bytes of memory that loaded models may take together, see {@link MEMORY_FACTOR}. */
+  readonly sessionBytes: number;
+  /** Milliseconds since the channel was last looked at. A new release must be served within 5 s. */
+  readonly freshness: {
+    /** Older: answer at once and look in the background. */
+    readonly backgroundAfterMs: number;
+    /** Older: look before answering. */
+    readonly blockAfterMs: number;
+  };
+}
+
+const MIB = 1024 * 1024;
+
+/**
+ * Memory of a session over the bytes of its ONNX file: the file, ONNX Runtime's own copy of the weights and its
+ * arena. A 22 MB model was seen to take 53 MB of WASM heap.
+ */
+export const MEMORY_FACTOR = 2.5;
+
+/** An isolate has 128 MB: half of it for models, the rest for the runtime's code and heap, requests and answers. */
+export const EDGE_CONFIG: InferenceConfig = {
+  maxBodyBytes: 4 * MIB,
+  sessionBytes: 64 * MIB,
+  freshness: { backgroundAfterMs: 1_000, blockAfterMs: 4_000 },
+};
+
+/**
+ * A Lambda environment is frozen between requests, so nothing runs in the background: it looks before answering,
+ * but seldom. The body limit is the edge's, so that both accept the same requests (Lambda's own is 6 MB).
+ */
+export const CLOUD_CONFIG: InferenceConfig = {
+  maxBodyBytes: 4 * MIB,
+  sessionBytes: 1024 * MIB,
+  freshness: { backgroundAfterMs: 2_500, blockAfterMs: 2_500 },
+};
+
+/** A request without a version is answered by the release of this channel. */
+export const SERVED_CHANNEL = 'stable';
+
+/** Milliseconds that "there is no such model" and "it cannot be loaded" are remembered: a flood asks the store once. */
+export const NEGATIVE_MS = 1_000;
+
+/** Milliseconds between two looks while the store fails; the known release is served meanwhile. */
+export const LOOK_BACKOFF_MS = 2_000;
+
+/** Names and versions remembered as absent, and releases remembered by number; the oldest go first. */
+export const REMEMBERED = 512;
+
+/**
+ * Milliseconds after which shared work counts as dead and is started anew: in a Worker it stops without a word when
+ * the request that started it is cancelled, `waitUntil` being good for 30 s.
+ */
+export const SHARED_WORK_MS = 30_000;

@@ -1,0 +1,131 @@
+/** Serving without HTTP: which release, its session, the run. The app puts it behind the Open Inference Protocol. */
+import type { Release } from '../contracts/release.ts';
+import { releaseKey } from '../contracts/keys.ts';
+import { Fault } from '../errors.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { getBlob } from '../storage/blobs.ts';
+import { headOf } from '../storage/sequence.ts';
+import type { Defer } from './background.ts';
+import { type Choice, createCatalog } from './catalog.ts';
+import type { InferenceConfig } from './config.ts';
+import { parseInferRequest } from './protocol/request.ts';
+import { encodeInferResponse } from './protocol/response.ts';
+import type { InferenceRuntime, ModelSession } from './runtime.ts';
+import { createSessionCache, type Lease } from './session-cache.ts';
+import type { TensorSpec } from '../tensors/tensor.ts';
+
+export interface InferenceResult {
+  /** JSON. */
+  readonly body: string;
+  readonly release: number;
+  /** True where a model had to be loaded for this request. */
+  readonly cold: boolean;
+}
+
+export interface InferenceService {
+  /** @param version as in the path; undefined: the stable channel's */
+  infer(model: string, version: string | undefined, body: Uint8Array, defer: Defer): Promise<InferenceResult>;
+  /** The release and all release numbers of the model, ascending. */
+  describe(
+    model: string,
+    version: string | undefined,
+    defer: Defer,
+  ): Promise<{ readonly release: Release; readonly versions: readonly number[] }>;
+  /** Loads the model where it is not loaded yet. */
+  warm(model: string, version: string | undefined, defer: Defer): Promise<Release>;
+}
+
+export interface ServiceOptions {
+  readonly runtime: InferenceRuntime;
+  readonly store: ObjectStore;
+  readonly config: InferenceConfig;
+  /** Milliseconds. */
+  readonly clock: () => number;
+  /** Told of failures no client hears of. */
+  readonly report: (thrown: unknown) => void;
+}
+
+export function createInferenceService(options: ServiceOptions): InferenceService {
+  const { runtime, store, config, clock, report } = options;
+  const sessions = createSessionCache({ limitBytes: config.sessionBytes, clock });
+  const catalog = createCatalog({
+    store,
+    clock,
+    freshness: config.freshness,
+    report,
+    // Called from work that is deferred already.
+    prepare: async (release) => (await acquire(release, () => undefined)).done(),
+  });
+
+  const acquire = (release: Release, defer: Defer): Promise<Lease> =>
+    sessions.acquire(release.variants.fp32, () => loadRelease(runtime, store, release), defer);
+
+  async function leased<T>({ release }: Choice, defer: Defer, use: (lease: Lease) => Promise<T>): Promise<T> {
+    const lease = await acquire(release, defer);
+    try {
+      return await use(lease);
+    } finally {
+      lease.done();
+    }
+  }
+
+  return {
+    async infer(model, version, body, defer) {
+      const choice = await catalog.resolve(model, version, defer);
+      const { release } = choice;
+      const { id, inputs, outputs } = parseInferRequest(body, release.signature);
+      return leased(choice, defer, async ({ session, cold }) => {
+        const values = await session.run(inputs, outputs);
+        const named = outputs.map((name) => ({ name, value: values[name]! }));
+        return {
+          body: encodeInferResponse({ model, release: release.release, id, outputs: named }),
+          release: release.release,
+          cold: cold || choice.cold,
+        };
+      });
+    },
+    async describe(model, version, defer) {
+      const { release } = await catalog.resolve(model, version, defer);
+      const last = await headOf(store, (n) => releaseKey(model, n), release.release);
+      return { release, versions: Array.from({ length: last }, (_, index) => index + 1) };
+    },
+    async warm(model, version, defer) {
+      const choice = await catalog.resolve(model, version, defer);
+      return leased(choice, defer, async () => choice.release);
+    },
+  };
+}
+
+/**
+ * Reads a release's file, verifies its SHA-256 and loads it.
+ * @throws Fault with a 5xx status: the fault is the release's or this target's, and another target may do better
+ */
+async function loadRelease(
+  runtime: InferenceRuntime,
+  store: ObjectStore,
+  release: Release,
+): Promise<ModelSession> {
+  const what = `release ${release.release} of ${release.model}`;
+  let session: ModelSession;
+  try {
+    session = await runtime.load(await getBlob(store, release.variants.fp32.sha256));
+  } catch (cause) {
+    const detail = cause instanceof Fault ? cause.message : 'unexpected failure';
+    const code = cause instanceof Fault && cause.retryable ? cause.code : 'unavailable';
+    throw new Fault(code, `${what} cannot be loaded: ${detail}`, { cause });
+  }
+  const { inputs, outputs } = release.signature;
+  if (matches(inputs, session.inputs) && matches(outputs, session.outputs)) return session;
+  await session.release();
+  throw new Fault('internal', `${what} cannot be loaded: its signature is not its model's`);
+}
+
+/** By name, element type and rank; symbolic dimensions may be named differently. */
+function matches(declared: readonly TensorSpec[], actual: readonly TensorSpec[]): boolean {
+  return (
+    declared.length === actual.length &&
+    declared.every(({ name, dtype, shape }) =>
+      actual.some((each) => each.name === name && each.dtype === dtype && each.shape.length === shape.length),
+    )
+  );
+}
