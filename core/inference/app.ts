@@ -14,6 +14,8 @@ import { createInferenceService, type InferenceResult, type ServiceOptions } fro
 export interface InferenceAppOptions extends ServiceOptions {
   /** What keeps a request's work alive after its answer; nothing by default. */
   readonly defer?: (context: Context) => Defer;
+  /** Refuses a request by its Authorization header, with a Fault; nobody is refused by default. */
+  readonly authorize?: (authorization: string | undefined) => Promise<void>;
 }
 
 const JSON_TYPE = 'application/json';
@@ -94,6 +96,12 @@ export function createInferenceApp(options: InferenceAppOptions): Hono {
   ];
 
   const app = new Hono();
+  const { authorize } = options;
+  if (authorize !== undefined)
+    app.use(async (c, next) => {
+      await authorize(c.req.header('authorization'));
+      await next();
+    });
   for (const [method, path, handler] of routes) {
     app.on(method, path, handler);
     app.all(path, (c) => {
