@@ -32,7 +32,7 @@ export async function createSession(model: Uint8Array<ArrayBuffer>): Promise<ort
     state.initialized = true;
     return { module: ortModule, instance };
   };
-  WebAssembly.instantiate = instantiate as typeof WebAssembly.instantiate;
+  WebAssembly.instantiate = instantiate as unknown as typeof WebAssembly.instantiate;
   try {
     return await ort.InferenceSession.create(model, OPTIONS);
   } catch (cause) {
