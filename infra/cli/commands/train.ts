@@ -1,0 +1,161 @@
+import { readFile } from 'node:fs/promises';
+import { Command, Option } from 'commander';
+import type { JobResult, TrainRequest } from '../../../core/contracts/job.ts';
+import type { DatasetManifest } from '../../../core/contracts/dataset.ts';
+import { readManifest } from '../../../core/datasets/read.ts';
+import { Fault } from '../../../core/errors.ts';
+import { buildMlp } from '../../../core/onnx/builders/mlp.ts';
+import { decodeModel } from '../../../core/onnx/model.ts';
+import { signatureOf } from '../../../core/onnx/signature.ts';
+import { putBlob } from '../../../core/storage/blobs.ts';
+import { elementCount } from '../../../core/tensors/tensor.ts';
+import { connect, connectStore } from '../connection.ts';
+import { percent, printJson } from '../output.ts';
+import { progressLine } from '../progress.ts';
+import { type ConnectionOptions, decimal, wholeNumber, withConnection } from './options.ts';
+
+interface TrainOptions extends ConnectionOptions {
+  readonly data: string;
+  readonly model?: string;
+  readonly hidden: readonly number[];
+  readonly classes: number;
+  readonly input: string;
+  readonly target: string;
+  readonly optimizer: 'adam' | 'sgd';
+  readonly learningRate?: number;
+  readonly schedule: 'constant' | 'linear' | 'cosine';
+  readonly epochs: number;
+  readonly batchSize: number;
+  readonly shards: number;
+  readonly localSteps?: number;
+  readonly seed: number;
+  readonly channel: string;
+  readonly gate?: number;
+  readonly detach?: boolean;
+}
+
+const SEED = wholeNumber(0, 0xffff_ffff);
+
+export function trainCommand(): Command {
+  const command = new Command('train')
+    .description('train a model on the fleet and release it')
+    .argument('<name>', 'name of the model')
+    .requiredOption('--data <name[@version]>', 'dataset to train on')
+    .option('--model <file.onnx>', 'forward ONNX graph (default: an MLP built for the data)')
+    .option('--hidden <sizes>', 'hidden layers of the built MLP, comma-separated', sizes, [128])
+    .option('--classes <n>', 'classes of the built MLP', wholeNumber(2, 100_000), 10)
+    .option('--input <tensor>', 'dataset tensor the model reads', 'image')
+    .option('--target <tensor>', 'dataset tensor with the class id', 'label')
+    .addOption(new Option('--optimizer <name>', 'optimizer').choices(['adam', 'sgd']).default('adam'))
+    .option('--learning-rate <x>', 'learning rate', decimal(0, 10))
+    .addOption(
+      new Option('--schedule <name>', 'learning rate over the job')
+        .choices(['constant', 'linear', 'cosine'])
+        .default('cosine'),
+    )
+    .option('--epochs <n>', 'passes over the data', wholeNumber(1, 10_000), 5)
+    .option('--batch-size <n>', 'rows per step', wholeNumber(1, 65_536), 64)
+    .option('--shards <n>', 'shards trained side by side', wholeNumber(1, 1_000), 4)
+    .option('--local-steps <n>', 'steps between two synchronisations', wholeNumber(1, 100_000))
+    .option('--seed <n>', 'of initialisation and shuffling', SEED, 0)
+    .option('--channel <name>', 'channel that serves the release', 'stable')
+    .option('--gate <accuracy>', 'release only at this test accuracy or better', decimal(0, 1))
+    .option('--detach', 'do not wait for the end');
+  return withConnection(command).action(train);
+}
+
+function sizes(text: string): number[] {
+  const one = wholeNumber(1, 100_000);
+  return text.split(',').map((part) => one(part.trim()));
+}
+
+async function train(name: string, options: TrainOptions): Promise<void> {
+  const [client, store] = await Promise.all([connect(options), connectStore(options)]);
+  const [dataset = '', version] = options.data.split('@');
+  const manifest = await readManifest(
+    store,
+    dataset,
+    version === undefined ? undefined : wholeNumber(1, Number.MAX_SAFE_INTEGER)(version),
+  );
+  const graph = options.model === undefined ? builtModel(manifest, options) : await modelFile(options.model);
+  const { inputs, outputs } = signatureOf(decodeModel(graph));
+  const spec: TrainRequest = {
+    kind: 'train',
+    model: { name, graph: await putBlob(store, graph) },
+    dataset: { name: dataset, version: manifest.version },
+    inputs: inputs.length === 1 && inputs[0] !== undefined ? { [inputs[0].name]: options.input } : {},
+    loss: { kind: 'softmax-cross-entropy', output: outputs[0]?.name ?? '', target: options.target },
+    optimizer: {
+      kind: options.optimizer,
+      ...(options.learningRate === undefined ? {} : { learningRate: options.learningRate }),
+    },
+    schedule: options.schedule,
+    epochs: options.epochs,
+    batchSize: options.batchSize,
+    shards: options.shards,
+    ...(options.localSteps === undefined
+      ? {}
+      : { strategy: { kind: 'local-sgd', localSteps: options.localSteps } }),
+    seed: options.seed,
+    release: {
+      channel: options.channel,
+      ...(options.gate === undefined ? {} : { gate: { metric: 'accuracy', atLeast: options.gate } }),
+    },
+  };
+  const created = await client.createJob(spec);
+  if (options.detach === true) {
+    if (options.json === true) printJson(created);
+    else console.log(created.job);
+    return;
+  }
+  if (options.json !== true) console.log(`job ${created.job}`);
+  const live = process.stdout.isTTY;
+  const result = await client.follow(created.job, (job) => {
+    if (options.json === true) return;
+    process.stdout.write(live ? `\r\u001b[K${progressLine(job)}` : `${progressLine(job)}\n`);
+  });
+  if (options.json === true) printJson(result);
+  else console.log(`${live ? '\n' : ''}${outcome(name, result)}`);
+  if (result.status !== 'succeeded') process.exitCode = 1;
+}
+
+export function outcome(model: string, result: JobResult): string {
+  switch (result.status) {
+    case 'succeeded': {
+      const accuracy = result.metrics['accuracy'];
+      const figure = accuracy === undefined ? '' : `, test accuracy ${percent(accuracy)}`;
+      return `released ${model} ${result.release}${figure}`;
+    }
+    case 'failed':
+      return `failed: ${result.reason}`;
+    case 'cancelled':
+      return 'cancelled';
+  }
+}
+
+async function modelFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return await readFile(path);
+  } catch (cause) {
+    const message = `--model: ${path} cannot be read (${(cause as NodeJS.ErrnoException).code})`;
+    throw new Fault('invalid', message, { field: 'model', cause });
+  }
+}
+
+function builtModel(manifest: DatasetManifest, options: TrainOptions): Uint8Array<ArrayBuffer> {
+  const tensor = manifest.tensors[options.input];
+  if (tensor === undefined) {
+    const has = Object.keys(manifest.tensors).join(', ');
+    throw new Fault('invalid', `--input: the dataset has no tensor ${options.input}; it has ${has}`, {
+      field: 'input',
+    });
+  }
+  return buildMlp({
+    inputs: elementCount(tensor.shape),
+    hidden: options.hidden,
+    classes: options.classes,
+    seed: options.seed,
+    inputName: options.input,
+    outputName: 'probabilities',
+  });
+}

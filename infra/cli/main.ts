@@ -1,0 +1,40 @@
+/** The `causeway` command. Exit codes: 0 done, 1 it could not be done, 2 it was asked wrongly, 130 interrupted. */
+import { Command, CommanderError } from 'commander';
+import { Fault } from '../../core/errors.ts';
+import { importCommand } from './commands/import.ts';
+import { jobsCommand } from './commands/jobs.ts';
+import { modelsCommand } from './commands/models.ts';
+import { predictCommand } from './commands/predict.ts';
+import { trainCommand } from './commands/train.ts';
+import { upCommand } from './commands/up.ts';
+
+const program = new Command('causeway')
+  .description('Train on a queue-driven fleet, serve at the edge, route every request.')
+  .addCommand(upCommand())
+  .addCommand(importCommand())
+  .addCommand(trainCommand())
+  .addCommand(jobsCommand())
+  .addCommand(predictCommand())
+  .addCommand(modelsCommand())
+  .exitOverride();
+for (const command of program.commands) {
+  command.exitOverride();
+  for (const sub of command.commands) sub.exitOverride();
+}
+
+/** The command line's own mistakes and refused input are the user's to mend (2); everything else is not (1). */
+function exitCode(thrown: unknown): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
+  if (thrown instanceof Fault) {
+    console.error(`causeway: ${thrown.message}`);
+    return thrown.retryable ? 1 : 2;
+  }
+  console.error(thrown);
+  return 1;
+}
+
+try {
+  await program.parseAsync();
+} catch (thrown) {
+  process.exitCode = exitCode(thrown);
+}

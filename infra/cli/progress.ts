@@ -1,0 +1,26 @@
+/** A job's progress in one line. */
+import type { JobView } from '../../core/contracts/job.ts';
+import { count, duration, percent } from './output.ts';
+
+const BAR_WIDTH = 24;
+
+function bar(share: number): string {
+  const full = Math.round(share * BAR_WIDTH);
+  return '█'.repeat(full) + '░'.repeat(BAR_WIDTH - full);
+}
+
+export function progressLine(job: JobView): string {
+  if (job.status === 'queued') return 'queued';
+  const last = job.history.at(-1);
+  const parts = [`${bar(job.rounds === 0 ? 0 : job.round / job.rounds)} round ${job.round}/${job.rounds}`];
+  if (last !== undefined) {
+    parts.push(`epoch ${last.epoch.toFixed(1)}/${job.epochs}`);
+    parts.push(`${count(job.samplesPerSecond)} samples/s`);
+    parts.push(`loss ${last.loss.toFixed(4)}`, `accuracy ${percent(last.accuracy)}`);
+  }
+  if (job.result === null && job.round < job.rounds) {
+    parts.push(`${job.shards - job.shardsDone} shards in flight`);
+    if (job.secondsLeft !== null) parts.push(`${duration(job.secondsLeft)} left`);
+  } else if (job.result === null) parts.push('evaluating');
+  return parts.join(' · ');
+}

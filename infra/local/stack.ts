@@ -1,0 +1,176 @@
+/**
+ * The whole of Causeway on one machine, over the real wire protocols: the Workers in workerd, a bucket that both the
+ * R2 binding and the S3 API see, an SQS server, and the Lambda handlers that ship, in worker threads, driven by an
+ * event source mapping and function URLs. The composition mirrors infra/aws and the two wrangler configurations.
+ */
+import { writeFile } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { createS3Client, s3Store } from '../../cloud/adapters/s3-store.ts';
+import { createSqsClient, sqsQueue } from '../../cloud/adapters/sqs-queue.ts';
+import { unfinishedTasks } from '../../core/jobs/resume.ts';
+import type { TaskQueue } from '../../core/queue/task-queue.ts';
+import type { ObjectStore } from '../../core/storage/object-store.ts';
+import { startEventSourceMapping } from './lambda/event-source-mapping.ts';
+import { createFunction, type LambdaFunction } from './lambda/function.ts';
+import { startFunctionUrl } from './lambda/function-url.ts';
+import type { Invocable } from './lambda/invocation.ts';
+import { lockState } from './lock.ts';
+import { freePort } from './ports.ts';
+import { localTokenSecret } from './secrets.ts';
+import { startSqsServer } from './sqs/server.ts';
+import { localCredentials } from './workers/credentials.ts';
+import { BUCKET, type Edge, startEdge } from './workers/edge.ts';
+
+/** Longest run of each function, milliseconds. The deployed ones have the same or more: see infra/aws. */
+const TIMEOUT_MS = { fleet: 120_000, api: 60_000, inference: 30_000 };
+/** A message whose function died comes back after this; AWS advises six times the function's timeout. */
+const VISIBILITY_S = (6 * TIMEOUT_MS.fleet) / 1000;
+/** The local fleet loses functions only by being killed: look after a round soon. */
+const WATCH_S = 20;
+/** An event stream holds one environment each. */
+const API_CONCURRENCY = 8;
+
+export interface StackOptions {
+  readonly stateDir: string;
+  /** Of the router; 0: any free one. */
+  readonly port: number;
+  /** Fleet functions at once; default one per core. */
+  readonly fleet?: number;
+  readonly log?: (line: string) => void;
+  /** For fault tests: what stands between the queue and the fleet's functions. */
+  readonly wrapFleet?: (fleet: LambdaFunction) => Invocable;
+}
+
+export interface Stack {
+  readonly routerUrl: string;
+  readonly urls: Readonly<Record<'router' | 's3' | 'sqs' | 'jobs' | 'inference', string>>;
+  readonly store: ObjectStore;
+  readonly queue: TaskQueue;
+  readonly bundles: Edge['bundles'];
+  /** Fleet functions at once. */
+  readonly fleetSize: number;
+  /** Environment of a process that wants to reach the bucket and the queue with the AWS SDK. */
+  readonly environment: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+const handlerFile = (path: string) => new URL(`../../cloud/${path}/handler.ts`, import.meta.url);
+
+export async function startStack(options: StackOptions): Promise<Stack> {
+  const { stateDir, port, log = () => {}, fleet: fleetSize = availableParallelism() } = options;
+  const undo: (() => Promise<void>)[] = [];
+  const stop = async () => {
+    for (const step of undo.splice(0).reverse()) await step().catch((thrown) => log(String(thrown)));
+  };
+  try {
+    undo.push(await lockState(stateDir));
+    const [secret, s3Port, credentials, sqs] = await Promise.all([
+      localTokenSecret(stateDir),
+      freePort(),
+      localCredentials(stateDir),
+      startSqsServer({ stateDir, visibilityTimeoutS: VISIBILITY_S }),
+    ]);
+    undo.push(() => sqs.stop());
+    // Started last, as it needs the functions' URLs, and stopped after them, as they need its bucket.
+    let edge: Edge | undefined;
+    undo.push(async () => edge?.stop());
+    const environment = {
+      ...sqs.environment,
+      AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${s3Port}`,
+      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+      CAUSEWAY_S3_PATH_STYLE: '1',
+      CAUSEWAY_BUCKET: BUCKET,
+      CAUSEWAY_QUEUE_URL: sqs.queueUrl,
+    };
+
+    const lambda = (name: string, path: string, timeoutMs: number, maxConcurrency: number, extra = {}) => {
+      const made = createFunction({
+        name: `causeway-${name}`,
+        handlerFile: handlerFile(path),
+        environment: { ...environment, ...extra },
+        timeoutMs,
+        maxConcurrency,
+        log,
+      });
+      undo.push(() => made.stop());
+      return made;
+    };
+    const token = { CAUSEWAY_TOKEN_SECRET: secret };
+    const fleet = lambda('fleet', 'training', TIMEOUT_MS.fleet, fleetSize, {
+      CAUSEWAY_WATCH_SECONDS: String(WATCH_S),
+    });
+    const api = lambda('api', 'api', TIMEOUT_MS.api, API_CONCURRENCY, token);
+    const inference = lambda('inference', 'inference', TIMEOUT_MS.inference, fleetSize, token);
+
+    const [jobsUrl, inferenceUrl] = await Promise.all([
+      startFunctionUrl({ target: api, invokeMode: 'RESPONSE_STREAM' }),
+      startFunctionUrl({ target: inference }),
+    ]);
+    undo.push(
+      () => jobsUrl.stop(),
+      () => inferenceUrl.stop(),
+    );
+    edge = await startEdge({
+      stateDir,
+      routerPort: port,
+      s3Port,
+      vars: {
+        router: {
+          CLOUD_URL: inferenceUrl.url,
+          JOBS_URL: jobsUrl.url,
+          CLOUD_TOKEN_SECRET: secret,
+          // Everything listens on 127.0.0.1: whoever can reach it is this machine's user.
+          ALLOW_ANONYMOUS: '1',
+        },
+      },
+    });
+
+    const sqsClient = createSqsClient(environment);
+    const s3Client = createS3Client(environment);
+    const queue = sqsQueue({ client: sqsClient, queueUrl: sqs.queueUrl });
+    const store = s3Store({ client: s3Client, bucket: BUCKET });
+    // Before the first poll: a stack that was killed left messages invisible, but its objects say what is unfinished.
+    await queue.send(await unfinishedTasks(store));
+    const mapping = startEventSourceMapping({
+      client: sqsClient,
+      queueUrl: sqs.queueUrl,
+      queueArn: sqs.queueArn,
+      target: options.wrapFleet?.(fleet) ?? fleet,
+      log,
+    });
+    undo.push(() => mapping.stop());
+    const urls = {
+      router: edge.routerUrl,
+      s3: edge.s3Url,
+      sqs: sqs.endpoint,
+      jobs: jobsUrl.url,
+      inference: inferenceUrl.url,
+    };
+    await announceStack(stateDir, edge.routerUrl, environment);
+    return {
+      routerUrl: edge.routerUrl,
+      urls,
+      store,
+      queue,
+      bundles: edge.bundles,
+      fleetSize,
+      environment,
+      stop,
+    };
+  } catch (thrown) {
+    await stop();
+    throw thrown;
+  }
+}
+
+/** Where the other commands find the running stack, keys included: its owner's only. */
+async function announceStack(
+  stateDir: string,
+  routerUrl: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<void> {
+  const body = JSON.stringify({ v: 1, routerUrl, environment }, null, 2);
+  await writeFile(join(stateDir, 'stack.json'), body, { mode: 0o600 });
+}
