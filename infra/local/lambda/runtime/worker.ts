@@ -55,7 +55,9 @@ async function stream(handler: StreamingHandler, event: unknown, context: Contex
     head: (contentType) => send({ type: 'head', contentType }),
     chunk: (bytes, next) => {
       taken = next;
-      send({ type: 'chunk', bytes });
+      // A Buffer is often a window on shared memory; only its own bytes shall travel.
+      const own = new Uint8Array(bytes);
+      port?.postMessage({ type: 'chunk', bytes: own } satisfies FromRuntime, [own.buffer]);
     },
   });
   const finished = new Promise<void>((resolve, reject) => {
