@@ -1,0 +1,69 @@
+import { describe, expect, it } from 'vitest';
+import { attribute } from '../../../core/onnx/attributes.ts';
+import { GraphBuilder, nodeProto } from '../../../core/onnx/builder.ts';
+import type { Model } from '../../../core/onnx/model.ts';
+import { prune, readsOf, renameNode } from '../../../core/onnx/names.ts';
+import { tensorValue } from '../../../core/onnx/tensor.ts';
+import { upgradeModel } from '../../../core/onnx/upgrade.ts';
+
+function old(op: string, attributes = {}, outputs = ['y']): Model {
+  const graph = new GraphBuilder();
+  graph.input({ name: 'x', dtype: 'F32', shape: [4] });
+  graph.append(nodeProto(op, ['x'], outputs, attributes));
+  graph.output({ name: 'y', dtype: 'F32', shape: [] });
+  return { ...graph.build('old'), opsetImport: [{ domain: '', version: 17 }] };
+}
+
+describe('upgrade to the operator set we write', () => {
+  it('moves the axes of reductions to an input', () => {
+    const { graph, opsetImport } = upgradeModel(old('ReduceMean', { axes: [-1, 0], keepdims: 0 }));
+    expect(opsetImport).toEqual([{ domain: '', version: 21 }]);
+    const [node] = graph.node;
+    expect(node?.attribute.map((each) => each.name)).toEqual(['keepdims']);
+    const axes = graph.initializer.find((tensor) => tensor.name === node?.input[1]);
+    expect(tensorValue(axes!).data).toEqual(BigInt64Array.of(-1n, 0n));
+  });
+
+  it('leaves reductions over everything as they are, and says into how many parts a Split goes', () => {
+    expect(upgradeModel(old('ReduceMax', { keepdims: 0 })).graph.node[0]?.input).toEqual(['x']);
+    const split = upgradeModel(old('Split', { axis: 0 }, ['y', 'z'])).graph.node[0];
+    expect(split?.attribute.find((each) => each.name === 'num_outputs')?.i).toBe(2n);
+  });
+
+  it('refuses what changed its meaning, and only below the version that changed it', () => {
+    expect(() => upgradeModel(old('GroupNormalization'))).toThrow(/operator set 21/);
+    const recent = { ...old('GroupNormalization'), opsetImport: [{ domain: '', version: 21 }] };
+    expect(upgradeModel(recent).graph.node).toEqual(recent.graph.node);
+  });
+});
+
+describe('names', () => {
+  const inner = old('Relu').graph;
+  const branch = { ...attribute('then_branch', 0), type: 5, g: inner };
+  const conditional = { ...nodeProto('If', ['c'], ['out']), attribute: [branch] };
+
+  it('sees what a subgraph takes from around it', () => {
+    const captured = { ...inner, input: [] };
+    expect(readsOf({ ...conditional, attribute: [{ ...branch, g: captured }] })).toEqual(['c', 'x']);
+    expect(readsOf(conditional)).toEqual(['c']);
+  });
+
+  it('renames inside subgraphs', () => {
+    const renamed = renameNode(conditional, new Map([['x', 'param:x']]));
+    expect(renamed.attribute[0]?.g?.node[0]?.input).toEqual(['param:x']);
+  });
+
+  it('prunes nodes and initializers no output needs', () => {
+    const graph = new GraphBuilder();
+    graph.input({ name: 'x', dtype: 'F32', shape: [1] });
+    const [used, unused] = [1, 2].map((value) =>
+      graph.constant({ dtype: 'F32', shape: [], data: Float32Array.of(value) }),
+    ) as [string, string];
+    graph.op('Mul', ['x', unused], {}, 'dead');
+    graph.op('Add', ['x', used], {}, 'y');
+    graph.output({ name: 'y', dtype: 'F32', shape: [1] });
+    const pruned = prune(graph.build('g')).graph;
+    expect(pruned.node.map((node) => node.opType)).toEqual(['Add']);
+    expect(pruned.initializer.map((tensor) => tensor.name)).toEqual([used]);
+  });
+});
