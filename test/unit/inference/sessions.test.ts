@@ -1,0 +1,140 @@
+import { describe, expect, it } from 'vitest';
+import { MEMORY_FACTOR } from '../../../core/inference/config.ts';
+import type { ModelSession } from '../../../core/inference/runtime.ts';
+import { serialized } from '../../../core/inference/serialized.ts';
+import { createSessionCache, type Lease } from '../../../core/inference/session-cache.ts';
+import { createFixture, factorOf, infer, release } from './fixture.ts';
+
+const noDefer = () => undefined;
+
+function cacheOf(options: { files: number; clock?: () => number }) {
+  const log: string[] = [];
+  const cache = createSessionCache({
+    limitBytes: options.files * 100 * MEMORY_FACTOR,
+    clock: options.clock ?? (() => 0),
+  });
+  const session = (sha256: string): ModelSession => ({
+    inputs: [],
+    outputs: [],
+    run: () => Promise.resolve({}),
+    release: async () => void log.push(`-${sha256}`),
+  });
+  const acquire = (sha256: string, bytes = 100): Promise<Lease> =>
+    cache.acquire(
+      { sha256, bytes },
+      async () => {
+        log.push(`+${sha256}`);
+        return session(sha256);
+      },
+      noDefer,
+    );
+  const touch = async (sha256: string) => (await acquire(sha256)).done();
+  return { cache, log, acquire, touch };
+}
+
+/** Lets everything that can go on without us go on. */
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
+describe('session cache', () => {
+  it('keeps what fits and drops the least recently used', async () => {
+    const { cache, log, touch } = cacheOf({ files: 2 });
+    for (const file of ['a', 'b', 'a', 'c', 'a', 'b']) await touch(file);
+    expect(log).toEqual(['+a', '+b', '-b', '+c', '-c', '+b']);
+    expect(cache.stats()).toEqual({ bytes: 2 * 100 * MEMORY_FACTOR, files: ['a', 'b'] });
+  });
+
+  it('never exceeds its bytes, whatever their order', async () => {
+    const { cache, acquire } = cacheOf({ files: 3 });
+    const limit = 3 * 100 * MEMORY_FACTOR;
+    const sizes = [100, 250, 30, 300, 70, 90, 120];
+    for (let i = 0; i < 60; i++) {
+      const index = (i * i) % sizes.length;
+      const lease = await acquire(`f${index}`, sizes[index]);
+      expect(cache.stats().bytes).toBeLessThanOrEqual(limit);
+      lease.done();
+    }
+  });
+
+  it('does not drop what is in use: who needs the room waits', async () => {
+    const { log, acquire } = cacheOf({ files: 1 });
+    const [first, second] = [await acquire('a'), await acquire('a')];
+    let got: Lease | undefined;
+    const waiting = acquire('b').then((lease) => (got = lease));
+    first.done();
+    await turn();
+    expect([log, got]).toEqual([['+a'], undefined]);
+    second.done();
+    await waiting;
+    expect(log).toEqual(['+a', '-a', '+b']);
+  });
+
+  it('refuses what can never fit, as a failure another target may not have', async () => {
+    await expect(cacheOf({ files: 1 }).acquire('a', 101)).rejects.toMatchObject({ code: 'unavailable' });
+  });
+
+  it('gives the memory back where a load fails', async () => {
+    let now = 0;
+    const { cache, touch } = cacheOf({ files: 1, clock: () => now });
+    const failing = () =>
+      cache.acquire({ sha256: 'x', bytes: 100 }, () => Promise.reject(new Error('no')), noDefer);
+    await expect(failing()).rejects.toThrow('no');
+    expect(cache.stats().bytes).toBe(0);
+    now += 5_000;
+    await expect(failing()).rejects.toThrow('no');
+    await touch('a');
+    expect(cache.stats().files).toEqual(['a']);
+  });
+
+  it('starts a load anew where the one that runs must be dead', async () => {
+    let now = 0;
+    const { cache, acquire } = cacheOf({ files: 2, clock: () => now });
+    void cache.acquire({ sha256: 'a', bytes: 100 }, () => new Promise(() => {}), noDefer);
+    now += 30_000;
+    expect((await acquire('a')).cold).toBe(true);
+  });
+});
+
+describe('many requests at once', () => {
+  it('share one load, and hand it to waitUntil each', async () => {
+    const { app, store, runtime, deferred } = createFixture();
+    await release(store, 'm', { factor: 2 });
+    const answers = await Promise.all(Array.from({ length: 50 }, () => infer(app, 'm')));
+    expect(answers.map(factorOf)).toEqual(answers.map(() => 2));
+    expect(runtime.loads).toBe(1);
+    expect(deferred.length).toBeGreaterThanOrEqual(50);
+    expect(store.calls.get).toBeLessThan(10);
+  });
+
+  it('for more models than fit are all answered, and no session is used after its release', async () => {
+    const { app, store, runtime } = createFixture({ config: { sessionBytes: 2 * 1_000 * MEMORY_FACTOR } });
+    const models = ['a', 'b', 'c', 'd', 'e'];
+    for (const [index, model] of models.entries())
+      await release(store, model, { factor: index + 1, size: 1_000 });
+    runtime.pause = () => turn();
+    const asked = Array.from({ length: 100 }, (_, i) => (i * 7 + Math.floor(i / 3)) % models.length);
+    const answers = await Promise.all(asked.map((index) => infer(app, models[index]!)));
+    expect(answers.map(factorOf)).toEqual(asked.map((index) => index + 1));
+    expect(runtime.misuse).toBe(0);
+    expect(runtime.released).toBeGreaterThan(0);
+    expect(runtime.loads - runtime.released).toBeLessThanOrEqual(2);
+  });
+
+  it('do not overlap in a serialized runtime', async () => {
+    const { app, store, runtime } = createFixture({ wrap: serialized });
+    await release(store, 'a', { factor: 1 });
+    await release(store, 'b', { factor: 2 });
+    runtime.pause = () => turn();
+    const asked = Array.from({ length: 20 }, (_, i) => i % 2);
+    const answers = await Promise.all(asked.map((index) => infer(app, 'ab'[index]!)));
+    expect(answers.map(factorOf)).toEqual(asked.map((index) => index + 1));
+    expect(runtime.overlap).toBe(1);
+  });
+
+  it('overlap where the runtime allows it', async () => {
+    const { app, store, runtime } = createFixture();
+    await release(store, 'a', { factor: 1 });
+    runtime.pause = () => turn();
+    await Promise.all(Array.from({ length: 10 }, () => infer(app, 'a')));
+    expect(runtime.overlap).toBeGreaterThan(1);
+  });
+});
