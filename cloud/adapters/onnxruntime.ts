@@ -22,9 +22,6 @@ export function nativeRuntime({ threads = 1 }: NativeRuntimeOptions = {}): Infer
         inputs,
         outputs,
         async run(values, names) {
-          const feeds = Object.fromEntries(
-            Object.entries(values).map(([name, value]) => [name, toOrt(value)]),
-          );
           const unknown = names.find((name) => !outputs.some((output) => output.name === name));
           if (unknown !== undefined)
             throw new Fault(
@@ -34,7 +31,8 @@ export function nativeRuntime({ threads = 1 }: NativeRuntimeOptions = {}): Infer
             );
           let results: InferenceSession.ReturnType;
           try {
-            results = await session.run(feeds, [...names]);
+            const feeds = Object.entries(values).map(([name, value]) => [name, toOrt(value)] as const);
+            results = await session.run(Object.fromEntries(feeds), [...names]);
           } catch (cause) {
             throw new Fault('invalid', `the model refuses the inputs: ${messageOf(cause)}`, {
               field: 'inputs',

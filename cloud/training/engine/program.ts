@@ -92,9 +92,9 @@ export async function loadProgram(
         feeds[parameter(slot.name)] = view(flat, slot);
         fetches[gradientOf(slot.name)] = view(gradient, slot);
       }
-      for (const [name, rows] of Object.entries(batch)) feeds[data(name)] = toOrt(rows);
       let results: InferenceSession.ReturnType;
       try {
+        for (const [name, rows] of Object.entries(batch)) feeds[data(name)] = toOrt(rows);
         results = await session.run(feeds, fetches);
       } catch (cause) {
         throw new Fault('unprocessable', `the batch does not fit the training graph: ${messageOf(cause)}`, {

@@ -174,11 +174,10 @@ describe('gradient graph', () => {
   });
 
   it('does not mind an operator without a rule beside the path', () => {
-    const { model, types } = modelOf('Mul', ['w', 'h'], { h: [2] });
-    const node = [
-      { ...model.graph.node[0]!, opType: 'Asinh', input: ['x'], output: ['h'] },
-      ...model.graph.node,
-    ];
+    const { model, types } = modelOf('Mul', ['w', 'x'], { h: [2] });
+    const [product, ...rest] = model.graph.node;
+    const beside = { ...product!, opType: 'Asinh', input: ['x'], output: ['h'] };
+    const node = [beside, { ...product!, input: ['w', 'h'] }, ...rest];
     const graph = gradientGraph({ ...model, graph: { ...model.graph, node } }, types, 'loss', ['w']);
     expect(graph.graph.node.map((each) => each.opType)).toContain('Asinh');
   });

@@ -38,14 +38,15 @@ describe('upgrade to the operator set we write', () => {
 });
 
 describe('names', () => {
-  const inner = old('Relu').graph;
+  const whole = old('Relu').graph;
+  const inner = { ...whole, input: [] };
   const branch = { ...attribute('then_branch', 0), type: 5, g: inner };
   const conditional = { ...nodeProto('If', ['c'], ['out']), attribute: [branch] };
 
   it('sees what a subgraph takes from around it', () => {
-    const captured = { ...inner, input: [] };
-    expect(readsOf({ ...conditional, attribute: [{ ...branch, g: captured }] })).toEqual(['c', 'x']);
-    expect(readsOf(conditional)).toEqual(['c']);
+    expect(readsOf(conditional)).toEqual(['c', 'x']);
+    const closed = { ...conditional, attribute: [{ ...branch, g: whole }] };
+    expect(readsOf(closed)).toEqual(['c']);
   });
 
   it('renames inside subgraphs', () => {
