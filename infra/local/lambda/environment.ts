@@ -103,6 +103,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Sta
     usable: () => !left && cause === undefined,
     run: (request, sink) =>
       new Promise((resolve) => {
+        if (cause !== undefined) return resolve({ kind: 'failed', error: cause });
         current = { sink, settle: resolve };
         post({ type: 'invoke', ...request });
       }),

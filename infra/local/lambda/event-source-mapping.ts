@@ -13,9 +13,9 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
-import { Fault } from '../../../core/errors.ts';
 import { failedMessages } from './batch-response.ts';
 import type { Invocable, InvokeOutcome } from './invocation.ts';
+import { checkRange } from './range.ts';
 import { sqsEvent } from './sqs-event.ts';
 
 export interface EventSourceMappingOptions {
@@ -211,9 +211,4 @@ function unlessAborted(promise: Promise<void>, signal: AbortSignal): Promise<voi
     if (signal.aborted) done();
     void promise.then(done);
   });
-}
-
-function checkRange(field: string, value: number, low: number, high: number): void {
-  if (Number.isInteger(value) && value >= low && value <= high) return;
-  throw new Fault('invalid', `${field}: ${value} is no whole number from ${low} to ${high}`, { field });
 }

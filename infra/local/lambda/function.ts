@@ -15,6 +15,7 @@ import {
   MAX_PAYLOAD_BYTES,
 } from './invocation.ts';
 import { type Admission, createPool } from './pool.ts';
+import { checkRange } from './range.ts';
 
 export interface FunctionOptions {
   readonly name: string;
@@ -195,9 +196,4 @@ function runtimeVariables(given: {
     AWS_LAMBDA_LOG_GROUP_NAME: `/aws/lambda/${given.name}`,
     AWS_LAMBDA_LOG_STREAM_NAME: given.logStreamName,
   };
-}
-
-function checkRange(field: string, value: number, low: number, high: number): void {
-  if (Number.isInteger(value) && value >= low && value <= high) return;
-  throw new Fault('invalid', `${field}: ${value} is no whole number from ${low} to ${high}`, { field });
 }

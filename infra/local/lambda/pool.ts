@@ -51,13 +51,17 @@ export function createPool({ start, size, queueLimit, queueWaitMs }: PoolOptions
   const waiting: { admit(admission: Admission | 'start'): void }[] = [];
   let watchers: (() => void)[] = [];
   let stopping = false;
-  /** Set by stop: called when nothing runs any more. */
+  /** Set once the time to drain is over: what still starts has come too late. */
+  let closing = false;
+  /** Set by stop: called when nothing runs any more, and when nothing is there any more. */
   let drained: (() => void) | undefined;
+  let emptied: (() => void) | undefined;
 
   const free = () => (stopping ? 0 : idle.length + size - slots);
 
   function changed(): void {
     if (slots === idle.length) drained?.();
+    if (slots === 0) emptied?.();
     if (free() === 0) return;
     const woken = watchers;
     watchers = [];
@@ -99,6 +103,7 @@ export function createPool({ start, size, queueLimit, queueWaitMs }: PoolOptions
       if (at >= 0) idle.splice(at, 1);
       giveUpSlot();
     });
+    if (closing) environment.kill(STOPPED);
     return admit(environment);
   }
 
@@ -153,8 +158,13 @@ export function createPool({ start, size, queueLimit, queueWaitMs }: PoolOptions
           };
         });
       }
+      closing = true;
       for (const environment of living) environment.kill(STOPPED);
-      await Promise.all([...living].map((environment) => environment.gone));
+      if (slots > 0) {
+        await new Promise<void>((resolve) => {
+          emptied = resolve;
+        });
+      }
     },
   };
 }
