@@ -5,7 +5,7 @@
  */
 import type { OptimizerSpec } from '../contracts/job.ts';
 import { sweepDenormals } from './denormals.ts';
-import { zeroState, type Optimizer } from './optimizer.ts';
+import { zeroState, type Optimizer } from './interface.ts';
 
 export type AdamSpec = Extract<OptimizerSpec, { kind: 'adam' }>;
 

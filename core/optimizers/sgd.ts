@@ -1,7 +1,7 @@
 /** Stochastic gradient descent, with heavy-ball momentum (Polyak 1964) where asked for: u ← μu + g, θ ← θ − αu. */
 import type { OptimizerSpec } from '../contracts/job.ts';
 import { sweepDenormals } from './denormals.ts';
-import { zeroState, type Optimizer } from './optimizer.ts';
+import { zeroState, type Optimizer } from './interface.ts';
 
 type SgdSpec = Extract<OptimizerSpec, { kind: 'sgd' }>;
 

@@ -14,7 +14,7 @@ import { Fault } from '../../core/errors.ts';
 import { buildMlp } from '../../core/onnx/builders/mlp.ts';
 import { withInitializers } from '../../core/onnx/initializers.ts';
 import { decodeModel, encodeModel } from '../../core/onnx/model.ts';
-import { createOptimizer } from '../../core/optimizers/create.ts';
+import { createOptimizer } from '../../core/optimizers/optimizer.ts';
 import { createRandom } from '../../core/random.ts';
 import { nativeRuntime } from '../../cloud/adapters/onnxruntime.ts';
 import type { WorkerAnswer, WorkerOrder } from './engine-worker.ts';

@@ -1,7 +1,7 @@
 /** Where local steps keep their vectors: one WebAssembly memory, so that the update can run in it. */
 import type { OptimizerSpec } from '../../../core/contracts/job.ts';
 import { adamConstants } from '../../../core/optimizers/adam.ts';
-import { createOptimizer } from '../../../core/optimizers/create.ts';
+import { createOptimizer } from '../../../core/optimizers/optimizer.ts';
 import { sweepDenormals } from '../../../core/optimizers/denormals.ts';
 import type { OptimizerState } from '../../../core/optimizers/optimizer.ts';
 import { adamKernel, type AdamKernel } from './kernels/adam.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { createWorkspace } from '../../../cloud/training/engine/workspace.ts';
 import { OptimizerSpec } from '../../../core/contracts/job.ts';
-import { createOptimizer } from '../../../core/optimizers/create.ts';
+import { createOptimizer } from '../../../core/optimizers/optimizer.ts';
 import { learningRateAt } from '../../../core/optimizers/schedule.ts';
 import { createRandom } from '../../../core/random.ts';
 
