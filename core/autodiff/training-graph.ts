@@ -40,6 +40,8 @@ export interface DataInput {
   readonly tensor: string;
   /** As the dataset stores it; cast to the input's own type in the graph. */
   readonly dtype: DType;
+  /** Per row; checked against the graph's input where it is given. */
+  readonly shape?: readonly number[];
   /** The stored value is divided by this. */
   readonly divisor?: number | undefined;
 }
@@ -183,6 +185,12 @@ function writeInputs(
         `input ${input.name} is [${input.shape.join(', ')}]: its first dimension must be symbolic, for batches of any size`,
         { field: `inputs.${input.name}` },
       );
+    if (source.shape !== undefined && !fits(input.shape.slice(1), source.shape))
+      throw new Fault(
+        'unprocessable',
+        `dataset tensor ${source.tensor} is [${source.shape.join(', ')}] per row: input ${input.name} asks for [${input.shape.slice(1).join(', ')}]`,
+        { field: `inputs.${input.name}` },
+      );
     const name = TRAINING_NAMES.data(source.tensor);
     declare({ name, dtype: source.dtype, shape: input.shape });
     const { divisor = 1 } = source;
@@ -202,10 +210,7 @@ function writeInputs(
       field: 'loss.target',
     });
   const perRow = logits.shape.slice(1, -1);
-  const fits =
-    perRow.length === target.shape.length &&
-    perRow.every((dimension, i) => typeof dimension === 'string' || dimension === target.shape[i]);
-  if (!fits)
+  if (!fits(perRow, target.shape))
     throw new Fault(
       'unprocessable',
       `target ${loss.target} is [${target.shape.join(', ')}] per row: ${logits.name} asks for [${perRow.join(', ')}]`,
@@ -219,6 +224,11 @@ function writeInputs(
   declare(spec);
   return spec;
 }
+
+/** Whether rows of this shape can be fed; a symbolic dimension takes any size. */
+const fits = (wanted: readonly (number | string)[], shape: readonly number[]): boolean =>
+  wanted.length === shape.length &&
+  wanted.every((dimension, i) => typeof dimension === 'string' || dimension === shape[i]);
 
 /** The flat vector: one parameter after the other. */
 function layout(

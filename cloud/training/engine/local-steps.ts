@@ -14,7 +14,7 @@ export interface LocalStepsRequest {
   /** Before step `from`; not written. */
   readonly parameters: Float32Array;
   /** Before step `from`; not written. */
-  readonly state: Readonly<OptimizerState>;
+  readonly state: Readonly<Record<string, Float32Array>>;
   readonly optimizer: OptimizerSpec;
   readonly schedule: ScheduleSpec;
   readonly seed: number;

@@ -138,6 +138,13 @@ describe('training graph', () => {
       'loss.target',
       /asks for \[\]/,
     ],
+    [
+      'rows of another shape',
+      { inputs: { image: { tensor: 'pixels', dtype: 'U8', shape: [2, 2] } } },
+      'unprocessable',
+      'inputs.image',
+      /pixels is \[2, 2\] per row: input image asks for \[4\]/,
+    ],
     ['an unknown parameter', { parameters: ['w'] }, 'invalid', 'parameters', /no F32 initializer w/],
   ])('refuses %s', (_, change, code, field, message) => {
     const fault = faultOf(() => build(change));

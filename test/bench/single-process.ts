@@ -1,0 +1,121 @@
+/**
+ * What the fleet is measured against: the same model, batches and optimizer on the same engine, in one process
+ * without queue, store or rounds; and the rate at which the runtime multiplies matrices, the ceiling of it all.
+ */
+import { nativeRuntime } from '../../cloud/adapters/onnxruntime.ts';
+import { inferTypes } from '../../cloud/adapters/onnxruntime-types.ts';
+import { localSteps } from '../../cloud/training/engine/local-steps.ts';
+import { loadProgram } from '../../cloud/training/engine/program.ts';
+import { buildTrainingGraph } from '../../core/autodiff/training-graph.ts';
+import type { OptimizerSpec } from '../../core/contracts/job.ts';
+import { GraphBuilder } from '../../core/onnx/builder.ts';
+import { buildMlp } from '../../core/onnx/builders/mlp.ts';
+import { decodeModel, encodeModel } from '../../core/onnx/model.ts';
+import { createOptimizer } from '../../core/optimizers/optimizer.ts';
+
+const PIXELS = 784;
+const CLASSES = 10;
+
+export interface SingleProcessRequest {
+  /** 8-bit images, 784 pixels each, and their class ids. */
+  readonly images: Uint8Array;
+  readonly labels: Uint8Array;
+  readonly batchSize: number;
+  readonly epochs: number;
+  readonly optimizer: OptimizerSpec;
+  readonly seed?: number;
+  /** Threads inside one operator, default 1. */
+  readonly threads?: number;
+}
+
+export interface SingleProcessResult {
+  readonly samples: number;
+  /** Training alone; the graph was built and the session created before. */
+  readonly seconds: number;
+  readonly samplesPerSecond: number;
+  /** Of the last epoch, over the training rows. */
+  readonly loss: number;
+  readonly accuracy: number;
+}
+
+/** Trains the 784-128-10 perceptron. */
+export async function trainAlone(request: SingleProcessRequest): Promise<SingleProcessResult> {
+  const { images, labels, batchSize, epochs, optimizer, seed = 0, threads = 1 } = request;
+  const model = decodeModel(
+    buildMlp({ inputs: PIXELS, hidden: [128], classes: CLASSES, seed, inputName: 'image' }),
+  );
+  const training = buildTrainingGraph(model, await inferTypes(model), {
+    inputs: { image: { tensor: 'image', dtype: 'U8', divisor: 255 } },
+    loss: { kind: 'softmax-cross-entropy', output: 'probabilities', target: 'label' },
+    target: { dtype: 'U8', shape: [] },
+  });
+  const program = await loadProgram(training.graph, training.parameters, { threads });
+  const rows = {
+    image: { dtype: 'U8', shape: [labels.length, PIXELS], data: images },
+    label: { dtype: 'U8', shape: [labels.length], data: labels },
+  } as const;
+  const stepsPerEpoch = Math.ceil(labels.length / batchSize);
+  const steps = stepsPerEpoch * epochs;
+  const common = {
+    program,
+    rows,
+    optimizer,
+    schedule: 'constant',
+    seed,
+    shard: 0,
+    stepsPerEpoch,
+    steps,
+  } as const;
+  const start = {
+    parameters: training.initial,
+    state: createOptimizer(optimizer).init(program.length),
+  };
+  // The first run allocates and compiles: it is not what lasts.
+  await localSteps({ ...common, ...start, from: 0, to: Math.min(8, steps) });
+
+  const began = performance.now();
+  let { parameters, state } = start;
+  let [loss, accuracy, samples] = [NaN, NaN, 0];
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    const from = epoch * stepsPerEpoch;
+    const result = await localSteps({ ...common, parameters, state, from, to: from + stepsPerEpoch });
+    ({ parameters, state, loss, accuracy } = result);
+    samples += result.samples;
+  }
+  const seconds = (performance.now() - began) / 1000;
+  await program.release();
+  return { samples, seconds, samplesPerSecond: samples / seconds, loss, accuracy };
+}
+
+/**
+ * Floating-point operations a second, in units of 10⁹, of one square MatMul: the best of some runs.
+ * @param size of the matrices; large enough to leave overheads behind, small enough for the cache
+ */
+export async function matmulGflops({ size = 512, runs = 50, threads = 1 } = {}): Promise<number> {
+  const graph = new GraphBuilder();
+  for (const name of ['a', 'b']) graph.input({ name, dtype: 'F32', shape: [size, size] });
+  graph.op('MatMul', ['a', 'b'], {}, 'c');
+  // One number comes back, not the matrix: the product is measured, not the copy.
+  graph.op('ReduceMax', ['c'], { keepdims: 0 }, 'largest');
+  graph.output({ name: 'largest', dtype: 'F32', shape: [] });
+  const session = await nativeRuntime({ threads }).load(encodeModel(graph.build('matmul')));
+  const matrix = {
+    dtype: 'F32',
+    shape: [size, size],
+    data: new Float32Array(size * size).fill(0.5),
+  } as const;
+  let best = Infinity;
+  for (let run = 0; run < runs; run++) {
+    const began = performance.now();
+    await session.run({ a: matrix, b: matrix }, ['largest']);
+    best = Math.min(best, performance.now() - began);
+  }
+  await session.release();
+  return (2 * size ** 3) / (best / 1000) / 1e9;
+}
+
+/**
+ * Floating-point operations a sample costs: two per weight forward, two for the weight's gradient, and two more in
+ * all layers but the first for the activations' gradient.
+ */
+export const FLOPS_PER_SAMPLE = 4 * PIXELS * 128 + 6 * 128 * CLASSES;
