@@ -15,7 +15,7 @@ import {
 import type { Invocable } from '../../infra/local/lambda/invocation.ts';
 import { startSqsServer } from '../../infra/local/sqs/server.ts';
 import type { Step } from '../fixtures/handlers/steps.ts';
-import { countMessages, openSqs, sendText, type SqsFixture } from './sqs-fixture.ts';
+import { countMessages, openSqs, sendText, type SqsFixture, takeMessages } from './sqs-fixture.ts';
 
 let sqs: SqsFixture;
 let target: LambdaFunction;
@@ -295,6 +295,20 @@ describe('stop', () => {
     await mapping.stop();
     expect(mapping.stats()).toMatchObject({ active: 0, deleted: 1, failed: 0 });
     expect(await countMessages(sqs.client, sqs.server.queueUrl)).toMatchObject({ waiting: 2, inFlight: 0 });
+  });
+
+  it('takes nothing that is sent afterwards', async () => {
+    const deliveries = await start();
+    for (let round = 0; round < 20; round++) {
+      await mapping.stop();
+      await send({ do: 'echo' });
+      expect(await countMessages(sqs.client, sqs.server.queueUrl)).toMatchObject({ waiting: 1, inFlight: 0 });
+      expect(await takeMessages(sqs.client, sqs.server.queueUrl, 1, 1_000)).toHaveLength(1);
+      const { queueUrl, queueArn } = sqs.server;
+      mapping = startEventSourceMapping({ client: sqs.client, queueUrl, queueArn, target, log: silent });
+      await countMessages(sqs.client, queueUrl);
+    }
+    expect(deliveries).toEqual([]);
   });
 
   it('does not wait for its long poll', async () => {

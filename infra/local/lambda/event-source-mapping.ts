@@ -9,6 +9,7 @@
 import { setTimeout } from 'node:timers/promises';
 import {
   DeleteMessageBatchCommand,
+  GetQueueAttributesCommand,
   type Message,
   ReceiveMessageCommand,
   type SQSClient,
@@ -189,12 +190,21 @@ export function startEventSourceMapping(options: EventSourceMappingOptions): Eve
     }
   }
 
+  /**
+   * A message sent once we have stopped must not fall to the poll that was cut off. The server has noticed that by
+   * the time it answers another request; where it is away there is nothing to fall.
+   */
+  async function afterHangUp(): Promise<void> {
+    await client.send(new GetQueueAttributesCommand({ QueueUrl: queueUrl })).catch(() => {});
+  }
+
   const polling = poll();
   return {
     stats: () => ({ ...counts }),
     async stop() {
       stopping.abort();
       await polling;
+      await afterHangUp();
       await Promise.all(running);
     },
   };
