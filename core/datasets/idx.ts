@@ -44,7 +44,9 @@ export function parseIdx(bytes: Uint8Array<ArrayBuffer>): TensorValue {
 function littleEndian(bytes: Uint8Array<ArrayBuffer>, dtype: DType): TensorValue['data'] {
   const { bytes: width, array } = DTYPES[dtype];
   if (width > 1) {
-    for (let at = 0; at < bytes.length; at += width) bytes.subarray(at, at + width).reverse();
+    for (let at = 0; at < bytes.length; at += width) {
+      bytes.set(bytes.subarray(at, at + width).toReversed(), at);
+    }
   }
   return new array(bytes.buffer);
 }

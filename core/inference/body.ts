@@ -21,8 +21,7 @@ export async function readJsonBytes(request: Request, limitBytes: number): Promi
       field: 'content-encoding',
     });
   const declared = headers.get('content-length');
-  if (declared === null) return readBounded(request, limitBytes);
-  if (Number(declared) > limitBytes) throw tooLarge(limitBytes);
+  if (declared === null || Number(declared) > limitBytes) return readBounded(request, limitBytes);
   const bytes = new Uint8Array(await request.arrayBuffer());
   if (bytes.length > limitBytes) throw tooLarge(limitBytes);
   return bytes;
@@ -31,7 +30,12 @@ export async function readJsonBytes(request: Request, limitBytes: number): Promi
 const tooLarge = (limitBytes: number) =>
   new Fault('too_large', `body: at most ${limitBytes} bytes are allowed`, { field: 'body' });
 
-/** Without a declared length: stops reading at the limit. */
+/**
+ * A body that is too large is read to this many times the limit, and thrown away: a server that answers while the
+ * client still sends resets the connection, and the client may never see why.
+ */
+const DRAINED_LIMITS = 4;
+
 async function readBounded(request: Request, limitBytes: number): Promise<Uint8Array> {
   if (request.body === null) return new Uint8Array();
   const chunks: Uint8Array[] = [];
@@ -41,12 +45,13 @@ async function readBounded(request: Request, limitBytes: number): Promise<Uint8A
     const { done, value } = await reader.read();
     if (done) break;
     length += value.length;
-    if (length > limitBytes) {
+    if (length <= limitBytes) chunks.push(value);
+    if (length > limitBytes * DRAINED_LIMITS) {
       await reader.cancel();
-      throw tooLarge(limitBytes);
+      break;
     }
-    chunks.push(value);
   }
+  if (length > limitBytes) throw tooLarge(limitBytes);
   const bytes = new Uint8Array(length);
   let at = 0;
   for (const chunk of chunks) {

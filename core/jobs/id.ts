@@ -5,6 +5,6 @@ const DIGITS = 16;
 
 /** The job id that belongs to an idempotency key (or a message id): the same key is the same job. */
 export async function jobIdFrom(key: string): Promise<string> {
-  const hash = await sha256Hex(new TextEncoder().encode(key));
+  const hash = await sha256Hex(Uint8Array.from(new TextEncoder().encode(key)));
   return `job_${hash.slice(0, DIGITS)}`;
 }

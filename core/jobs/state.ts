@@ -9,9 +9,9 @@ import { decodeSafetensors, encodeSafetensors } from '../tensors/safetensors.ts'
 import type { TensorValue } from '../tensors/tensor.ts';
 
 export interface TrainingState {
-  readonly parameters: Float32Array;
+  readonly parameters: Float32Array<ArrayBuffer>;
   /** Optimizer state, each as long as `parameters`: Adam's `m` and `v`. */
-  readonly slots: Readonly<Record<string, Float32Array>>;
+  readonly slots: Readonly<Record<string, Float32Array<ArrayBuffer>>>;
 }
 
 export function stateLength(layout: readonly ParameterSlot[]): number {
@@ -46,7 +46,7 @@ export function decodeState(
 ): TrainingState & { readonly metadata: Readonly<Record<string, string>> } {
   const { tensors, metadata } = decodeSafetensors(bytes);
   const total = stateLength(layout);
-  const read = (prefix: string): Float32Array => {
+  const read = (prefix: string): Float32Array<ArrayBuffer> => {
     const flat = new Float32Array(total);
     for (const { name, offset, length } of layout) {
       const tensor = tensors.get(`${prefix}${name}`);

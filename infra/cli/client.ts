@@ -27,6 +27,12 @@ export interface InferResponse {
   }[];
 }
 
+interface JsonRequest {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
 export type Client = ReturnType<typeof createClient>;
 
 /** @param token sent as `authorization: Bearer` where given */
@@ -34,7 +40,7 @@ export function createClient(baseUrl: string, token?: string) {
   const authorization: Record<string, string> =
     token === undefined ? {} : { authorization: `Bearer ${token}` };
 
-  async function send(path: string, init: RequestInit = {}): Promise<Response> {
+  async function send(path: string, init: JsonRequest = {}): Promise<Response> {
     let response: Response;
     try {
       response = await fetch(new URL(path, baseUrl), {
@@ -53,7 +59,7 @@ export function createClient(baseUrl: string, token?: string) {
     return schema.parse(await (await send(path)).json());
   }
 
-  const withJson = (method: string, body: unknown): RequestInit => ({
+  const withJson = (method: string, body: unknown): JsonRequest => ({
     method,
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),

@@ -33,7 +33,7 @@ export async function requestOfRow(
     .filter(([, { spec }]) => spec.shape.length > 0)
     .map(([name, { spec, data }]) => {
       const divisor = spec.divisor ?? 1;
-      const values = Array.from(data, (value) => Number(value) / divisor);
+      const values = Array.from<number | bigint, number>(data, (value) => Number(value) / divisor);
       return { name, shape: [1, ...spec.shape], datatype: 'FP32', data: values };
     });
   return {

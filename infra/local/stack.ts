@@ -61,7 +61,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   const { stateDir, port, log = () => {}, fleet: fleetSize = availableParallelism() } = options;
   const undo: (() => Promise<void>)[] = [];
   const stop = async () => {
-    for (const step of undo.splice(0).reverse()) await step().catch((thrown) => log(String(thrown)));
+    for (const step of undo.splice(0).toReversed()) await step().catch((thrown) => log(String(thrown)));
   };
   try {
     undo.push(await lockState(stateDir));
@@ -72,9 +72,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       startSqsServer({ stateDir, visibilityTimeoutS: VISIBILITY_S }),
     ]);
     undo.push(() => sqs.stop());
-    // Started last, as it needs the functions' URLs, and stopped after them, as they need its bucket.
-    let edge: Edge | undefined;
-    undo.push(async () => edge?.stop());
+    // The edge starts last, as it needs the functions' URLs, and stops after them, as they need its bucket.
+    const edgeStop = undo.length;
     const environment = {
       ...sqs.environment,
       AWS_ENDPOINT_URL_S3: `http://127.0.0.1:${s3Port}`,
@@ -112,7 +111,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       () => jobsUrl.stop(),
       () => inferenceUrl.stop(),
     );
-    edge = await startEdge({
+    const edge = await startEdge({
       stateDir,
       routerPort: port,
       s3Port,
@@ -126,6 +125,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         },
       },
     });
+
+    undo.splice(edgeStop, 0, () => edge.stop());
 
     const sqsClient = createSqsClient(environment);
     const s3Client = createS3Client(environment);

@@ -1,12 +1,11 @@
 import { Command } from 'commander';
-import type { DatasetManifest } from '../../../core/contracts/dataset.ts';
 import type { Columns } from '../../../core/datasets/columns.ts';
 import { importDataset } from '../../../core/datasets/import.ts';
-import { Fault } from '../../../core/errors.ts';
 import { connectStore } from '../connection.ts';
 import { readCsv } from '../datasets/csv.ts';
+import { describe } from '../datasets/describe.ts';
 import { readIdx } from '../datasets/idx.ts';
-import { count, printJson } from '../output.ts';
+import { printJson } from '../output.ts';
 import { decimal, stateOption, wholeNumber } from './options.ts';
 
 const DEFAULT_SHARDS = 4;
@@ -86,15 +85,4 @@ async function store(
   });
   if (json === true) printJson(manifest);
   else console.log(describe(manifest));
-}
-
-export function describe({ name, version, splits, tensors }: DatasetManifest): string {
-  const rows = Object.entries(splits).map(([split, { rows, shards }]) => {
-    return `${count(rows)} ${split} rows in ${shards.length} shards`;
-  });
-  const columns = Object.entries(tensors).map(([tensor, { dtype, shape }]) => {
-    return `${tensor} ${dtype} [${shape.join(', ')}]`;
-  });
-  if (rows.length === 0) throw new Fault('internal', `dataset ${name} has no splits`);
-  return `dataset ${name} version ${version}: ${rows.join(', ')}; ${columns.join(', ')}`;
 }

@@ -152,7 +152,7 @@ function builtModel(manifest: DatasetManifest, options: TrainOptions): Uint8Arra
   }
   return buildMlp({
     inputs: elementCount(tensor.shape),
-    hidden: options.hidden,
+    hidden: [...options.hidden],
     classes: options.classes,
     seed: options.seed,
     inputName: options.input,

@@ -1,0 +1,5 @@
+/** wrangler's Text rule: the file's contents. */
+declare module '*.html' {
+  const text: string;
+  export default text;
+}
