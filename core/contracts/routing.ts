@@ -1,8 +1,5 @@
 import { z } from 'zod';
-
-/** The two places an inference can run. */
-export const TARGETS = ['edge', 'cloud'] as const;
-export type TargetName = (typeof TARGETS)[number];
+import { TARGETS } from '../routing/targets.ts';
 
 export const TargetView = z.strictObject({
   /** False where the deployment has no such target (no cloud URL configured). */

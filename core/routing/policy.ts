@@ -2,7 +2,7 @@
  * What a routing policy is: a pure function from the request and what is known of the targets to a decision with its
  * reason. It runs in the router as it would in a simulator: time and randomness are arguments.
  */
-import type { TargetName } from '../contracts/routing.ts';
+import type { TargetName } from './targets.ts';
 
 /** What a router isolate knows of one target. */
 export interface TargetSnapshot {

@@ -2,7 +2,8 @@
  * What this isolate has learned. Isolates share no memory: each learns from its own answers, starts anew when the
  * platform starts it anew, and /metrics and /v1/routing speak of the isolate that happens to answer.
  */
-import { type RoutingView, TARGETS, type TargetName, type TargetView } from '../../core/contracts/routing.ts';
+import type { RoutingView, TargetView } from '../../core/contracts/routing.ts';
+import { TARGETS, type TargetName } from '../../core/routing/targets.ts';
 import type { Decision, Snapshot } from '../../core/routing/policy.ts';
 import {
   abandoned,

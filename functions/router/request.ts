@@ -1,6 +1,6 @@
 /** What an inference request asks of the router, read from its headers and bounded. */
 import { REQUEST_HEADERS } from '../../core/contracts/headers.ts';
-import { TARGETS, type TargetName } from '../../core/contracts/routing.ts';
+import { TARGETS, type TargetName } from '../../core/routing/targets.ts';
 import { Fault } from '../../core/errors.ts';
 
 export const DEFAULT_DEADLINE_MS = 10_000;

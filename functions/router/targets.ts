@@ -1,5 +1,5 @@
 /** Sending a request to a target, and telling an answer from a failure. */
-import type { TargetName } from '../../core/contracts/routing.ts';
+import type { TargetName } from '../../core/routing/targets.ts';
 import { TARGET_HEADERS } from '../../core/contracts/headers.ts';
 import { cloudAuthorization } from './auth.ts';
 import type { Environment } from './environment.ts';

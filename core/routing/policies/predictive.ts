@@ -4,7 +4,7 @@
  * cost = latency × (in flight + 1), the cost function of Finagle's Peak EWMA balancer: the latency is what was
  * observed, the factor stands for the work already sent there and not yet seen in it.
  */
-import { TARGETS, type TargetName } from '../../contracts/routing.ts';
+import { TARGETS, type TargetName } from '../targets.ts';
 import type { Decision, Policy, Reason, Snapshot, TargetSnapshot } from '../policy.ts';
 
 /** An estimate older than this may be wrong: the target gets a little real traffic to learn from. */
