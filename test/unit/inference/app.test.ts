@@ -107,30 +107,24 @@ describe('body limit', () => {
   const large = 'x'.repeat(201);
 
   it('holds for a declared length, and reads the rest so that the client hears it', async () => {
+    let sent = 0;
     const body = new ReadableStream<Uint8Array>({
-      start(controller) {
-        for (let i = 0; i < 3; i++) controller.enqueue(new Uint8Array(100));
-        controller.close();
+      pull(controller) {
+        sent += 100;
+        controller.enqueue(new Uint8Array(100));
+        if (sent === 300) controller.close();
       },
     });
     const headers = { ...JSON_TYPE, 'content-length': '300' };
     const init = { method: 'POST', headers, body, duplex: 'half' };
-    const sent = new Request('http://edge/v2/models/double/infer', init as RequestInit);
-    const response = await fixture.app.request(sent);
+    const response = await fixture.app.request('/v2/models/double/infer', init as RequestInit);
     expect(response.status).toBe(413);
     expect(await response.json()).toEqual({
       error: 'body: at most 200 bytes are allowed',
       code: 'too_large',
       field: 'body',
     });
-    expect(
-      (
-        await sent
-          .body!.getReader()
-          .read()
-          .catch(() => ({ done: true }))
-      ).done,
-    ).toBe(true);
+    expect(sent).toBe(300);
   });
 
   it('holds for a stream without length or end', async () => {
