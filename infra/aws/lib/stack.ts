@@ -1,0 +1,109 @@
+/** The cloud half: object store, task queue, token secret, and the three functions with what each may do. */
+import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { EventSourceMapping, FunctionUrlAuthType, InvokeMode } from 'aws-cdk-lib/aws-lambda';
+import type { Construct } from 'constructs';
+import { createObjectStore } from './object-store.ts';
+import { ServiceFunction } from './service-function.ts';
+import type { Settings } from './settings.ts';
+import { TaskQueue } from './task-queue.ts';
+import { TokenSecret } from './token-secret.ts';
+
+/** One whole vCPU begins here (AWS: "at 1,769 MB, a function has the equivalent of one vCPU"); sessions have one thread. */
+const ONE_CPU_MB = 1769;
+
+/** A shard is seconds to a minute of work; the merge and evaluation of a large model are the longest. */
+const FLEET_TIMEOUT = Duration.minutes(5);
+/** The watch of a round sends missing shards again after this long: not before their first run must have ended. */
+const WATCH_SECONDS = FLEET_TIMEOUT.toSeconds();
+/** Five seconds above the longest event stream (MAX_STREAM_MS in cloud/api/events.ts). */
+const API_TIMEOUT = Duration.seconds(60);
+/** A cold model is loaded within the request; the router gives up at its own deadline, 10 s unless asked. */
+const INFERENCE_TIMEOUT = Duration.seconds(30);
+
+export interface CausewayStackProps extends StackProps {
+  readonly settings: Settings;
+}
+
+export class CausewayStack extends Stack {
+  constructor(scope: Construct, id: string, { settings, ...props }: CausewayStackProps) {
+    super(scope, id, props);
+    const store = createObjectStore(this, settings.r2);
+    const tasks = new TaskQueue(this, 'Tasks', { workTimeout: FLEET_TIMEOUT });
+    const token = new TokenSecret(this, 'Token');
+
+    const fleet = new ServiceFunction(this, 'Fleet', {
+      entry: 'cloud/training/handler.ts',
+      description: 'Causeway fleet: plan, shard, merge, watch, release',
+      memoryMb: ONE_CPU_MB,
+      timeout: FLEET_TIMEOUT,
+      onnxRuntime: true,
+    })
+      // A job spec may also come as a message: the fleet then accepts the job and files it as the API would.
+      .bind(
+        store.bind({
+          read: ['datasets/*', 'blobs/*', 'jobs/*', 'models/*'],
+          write: ['blobs/*', 'jobs/*', 'index/jobs/*', 'models/*/releases/*', 'models/*/channels/*'],
+        }),
+      )
+      .bind(tasks.bindSender())
+      .bind(tasks.bindConsumer())
+      .bind({
+        environment: { CAUSEWAY_WATCH_SECONDS: String(WATCH_SECONDS) },
+        statements: [],
+        wildcards: 'None.',
+      });
+    const source = new EventSourceMapping(this, 'FleetSource', {
+      target: fleet.lambda,
+      eventSourceArn: tasks.queue.queueArn,
+      // A task is a unit of work of its own; in a batch the slowest would hold up the others.
+      batchSize: 1,
+      reportBatchItemFailures: true,
+      maxConcurrency: settings.fleetConcurrency,
+    });
+    // Lambda tests the permission to receive when the mapping is made.
+    source.node.addDependency(fleet);
+
+    const api = new ServiceFunction(this, 'Api', {
+      entry: 'cloud/api/handler.ts',
+      description: 'Causeway jobs and models API',
+      memoryMb: 512,
+      timeout: API_TIMEOUT,
+      onnxRuntime: false,
+    })
+      .bind(
+        store.bind({
+          read: ['datasets/*', 'blobs/*', 'jobs/*', 'index/jobs/*', 'models/*'],
+          write: ['jobs/*/spec.json', 'jobs/*/result.json', 'index/jobs/*', 'models/*/channels/*'],
+        }),
+      )
+      .bind(tasks.bindSender())
+      .bind(token.bind());
+
+    const inference = new ServiceFunction(this, 'Inference', {
+      entry: 'cloud/inference/handler.ts',
+      description: 'Causeway native inference',
+      // Loaded models may take 1 GiB (CLOUD_CONFIG in core/inference/config.ts); the rest is Node, requests, answers.
+      memoryMb: ONE_CPU_MB,
+      timeout: INFERENCE_TIMEOUT,
+      onnxRuntime: true,
+    })
+      .bind(store.bind({ read: ['models/*', 'blobs/*'], write: [] }))
+      .bind(token.bind());
+
+    this.#output('JobsUrl', publicUrl(api, InvokeMode.RESPONSE_STREAM), 'JOBS_URL of the router');
+    this.#output('InferenceUrl', publicUrl(inference, InvokeMode.BUFFERED), 'CLOUD_URL of the router');
+    this.#output('BucketName', store.bucketName, 'The object store');
+    this.#output('QueueUrl', tasks.queue.queueUrl, 'Takes tasks, and job specs');
+    this.#output('DeadLetterQueueUrl', tasks.deadLetters.queueUrl, 'Tasks that failed too often');
+    this.#output('TokenSecretName', token.secret.secretName, 'CLOUD_TOKEN_SECRET of the router');
+  }
+
+  #output(id: string, value: string, description: string): void {
+    new CfnOutput(this, id, { value, description });
+  }
+}
+
+/** Open to the network: the caller is a Worker without AWS credentials, and the function checks its token first. */
+function publicUrl({ lambda }: ServiceFunction, invokeMode: InvokeMode): string {
+  return lambda.addFunctionUrl({ authType: FunctionUrlAuthType.NONE, invokeMode }).url;
+}

@@ -1,0 +1,63 @@
+/** The fleet's clock: one queue of tasks, and the queue of those that failed too often. */
+import { Duration } from 'aws-cdk-lib';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import type { Binding } from './binding.ts';
+
+/** Deliveries of a task before it is set aside; the fleet ends the job at the last one. */
+export const MAX_RECEIVES = 5;
+
+const NO_WILDCARDS = 'None.';
+
+export interface TaskQueueProps {
+  /** The timeout of the function that works the queue off. */
+  readonly workTimeout: Duration;
+}
+
+export class TaskQueue extends Construct {
+  readonly queue: Queue;
+  readonly deadLetters: Queue;
+
+  constructor(scope: Construct, id: string, { workTimeout }: TaskQueueProps) {
+    super(scope, id);
+    this.deadLetters = new Queue(this, 'DeadLetters', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      // The longest SQS keeps: time to look at what failed.
+      retentionPeriod: Duration.days(14),
+    });
+    this.queue = new Queue(this, 'Tasks', {
+      encryption: QueueEncryption.SQS_MANAGED,
+      enforceSSL: true,
+      // AWS asks for six times: a throttled delivery is tried again before it counts as lost.
+      visibilityTimeout: Duration.seconds(6 * workTimeout.toSeconds()),
+      retentionPeriod: Duration.days(4),
+      receiveMessageWaitTime: Duration.seconds(20),
+      deadLetterQueue: { queue: this.deadLetters, maxReceiveCount: MAX_RECEIVES },
+    });
+  }
+
+  bindSender(): Binding {
+    return {
+      environment: { CAUSEWAY_QUEUE_URL: this.queue.queueUrl },
+      statements: [this.#statement('SendTasks', 'sqs:SendMessage')],
+      wildcards: NO_WILDCARDS,
+    };
+  }
+
+  /** What an event source mapping needs of the function's role, and no more. */
+  bindConsumer(): Binding {
+    return {
+      environment: { CAUSEWAY_MAX_RECEIVES: String(MAX_RECEIVES) },
+      statements: [
+        this.#statement('WorkOffTasks', 'sqs:ReceiveMessage', 'sqs:DeleteMessage', 'sqs:GetQueueAttributes'),
+      ],
+      wildcards: NO_WILDCARDS,
+    };
+  }
+
+  #statement(sid: string, ...actions: string[]): PolicyStatement {
+    return new PolicyStatement({ sid, actions, resources: [this.queue.queueArn] });
+  }
+}
