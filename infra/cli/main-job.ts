@@ -2,7 +2,7 @@
 import { Listr } from 'listr2';
 import type { Release } from '../../core/contracts/release.ts';
 import { REQUEST_HEADERS } from '../../core/contracts/headers.ts';
-import type { TargetName } from '../../core/contracts/routing.ts';
+import type { TargetName } from '../../core/routing/targets.ts';
 import { Fault } from '../../core/errors.ts';
 import type { Stack } from '../local/stack.ts';
 import type { Client, Prediction } from './client.ts';
