@@ -37,7 +37,7 @@ export function parseIdx(bytes: Uint8Array<ArrayBuffer>): TensorValue {
   if (bytes.length !== expected) {
     bad(`shape [${shape.join(', ')}] of ${dtype} needs ${expected} bytes, there are ${bytes.length}`);
   }
-  return { dtype, shape, data: littleEndian(bytes.slice(header), dtype) };
+  return { dtype, shape, data: littleEndian(new Uint8Array(bytes.subarray(header)), dtype) };
 }
 
 /** Turns big-endian elements into this platform's order (little-endian on all that ONNX Runtime supports), in place. */
