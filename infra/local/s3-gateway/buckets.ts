@@ -37,8 +37,7 @@ export async function createBucket({ environment, name }: NewBucketCall): Promis
   return new Response(null, { headers: { location: `/${name}` } });
 }
 
-export const headBucket = async (_call: BucketCall) =>
-  new Response(null, { headers: { 'x-amz-bucket-region': 'us-east-1' } });
+export const headBucket = async () => new Response(null, { headers: { 'x-amz-bucket-region': 'us-east-1' } });
 
 export async function deleteBucket({ bucket, environment }: BucketCall): Promise<Response> {
   if (bucket.prefix === '') throw new S3Error('AccessDenied', 'The main bucket cannot be deleted');
@@ -64,5 +63,5 @@ export async function listBuckets({ environment }: ServiceCall): Promise<Respons
 }
 
 /** An empty constraint is us-east-1. */
-export const getBucketLocation = async (_call: BucketCall) =>
+export const getBucketLocation = async () =>
   xmlResponse(document(element('LocationConstraint', '', S3_NAMESPACE)));

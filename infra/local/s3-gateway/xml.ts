@@ -8,8 +8,10 @@ export interface Xml {
 const ESCAPES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;' };
 
 /** Control characters are written as references: XML 1.0 forbids them, S3 sends them nonetheless. */
+const SPECIAL = /[&<>"\p{Cc}]/gu;
+
 function escape(text: string): string {
-  return text.replace(/[&<>"\p{Cc}]/gu, (char) => ESCAPES[char] ?? `&#x${char.charCodeAt(0).toString(16)};`);
+  return text.replace(SPECIAL, (char) => ESCAPES[char] ?? `&#x${char.charCodeAt(0).toString(16)};`);
 }
 
 /** @param content text, or child elements; undefined children are left out */

@@ -1,7 +1,7 @@
 /** What a Worker is built from, as one digest: the same digest, the same bundle. */
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The repository. */
@@ -10,12 +10,18 @@ export const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 /** Everything the Workers' bundles can hold; package-lock.json stands for node_modules. */
 const SHARED = ['core', 'functions', 'infra/local/s3-gateway', 'wrangler.toml', 'package-lock.json'];
 
+/** Wrangler leaves temporary files beside each configuration. */
+const WRANGLERS_OWN = `${sep}.wrangler${sep}`;
+
 async function filesUnder(path: string): Promise<string[]> {
   const found = await stat(path).catch(() => undefined);
   if (found === undefined) return [];
   if (found.isFile()) return [path];
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
-  return entries.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
+  return entries
+    .map((entry) => ({ entry, file: join(entry.parentPath, entry.name) }))
+    .filter(({ entry, file }) => entry.isFile() && !file.includes(WRANGLERS_OWN))
+    .map(({ file }) => file);
 }
 
 /** @param configPath absolute; the folder it lies in belongs to the sources, unless it is the repository itself */
