@@ -96,12 +96,13 @@ class R2Store extends Construct implements ObjectStore {
     this.#credentials = Secret.fromSecretNameV2(this, 'Credentials', credentialsSecret).secretArn;
   }
 
-  /** R2 knows no key prefixes in its tokens: scope the token to the bucket. */
+  /** R2's tokens know no key prefixes: make the token for this one bucket, object read and write. */
   bind(): Binding {
     return {
       environment: {
         CAUSEWAY_BUCKET: this.bucketName,
         AWS_ENDPOINT_URL_S3: this.#endpoint,
+        CAUSEWAY_S3_REGION: 'auto',
         CAUSEWAY_S3_CREDENTIALS_ARN: this.#credentials,
       },
       statements: [

@@ -76,6 +76,8 @@ export class ServiceFunction extends Construct {
         },
       },
     });
+    // No request before it may do what it must.
+    this.lambda.node.addDependency(this.#policy);
     this.bind({
       environment: {},
       statements: [

@@ -31,7 +31,9 @@ function readConcurrency(context: ContextReader): number {
   const value = context('fleetConcurrency') ?? DEFAULT_FLEET_CONCURRENCY;
   const number = Number(value);
   if (!Number.isInteger(number) || number < 2 || number > 1000)
-    throw new RangeError(`context fleetConcurrency is ${String(value)}; a whole number from 2 to 1000`);
+    throw new RangeError(
+      `context fleetConcurrency is ${JSON.stringify(value)}; a whole number from 2 to 1000`,
+    );
   return number;
 }
 

@@ -98,8 +98,8 @@ export class CausewayStack extends Stack {
     this.#output('TokenSecretName', token.secret.secretName, 'CLOUD_TOKEN_SECRET of the router');
   }
 
-  #output(id: string, value: string, description: string): void {
-    new CfnOutput(this, id, { value, description });
+  #output(id: string, value: string, description: string): CfnOutput {
+    return new CfnOutput(this, id, { value, description });
   }
 }
 
