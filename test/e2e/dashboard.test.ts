@@ -1,0 +1,274 @@
+// The Workers side declares `*.html` for all its files; an ambient declaration cannot be imported.
+// oxlint-disable-next-line typescript/triple-slash-reference
+/// <reference path="../../functions/router/html.d.ts" />
+/**
+ * The dashboard in headless Chromium, under the router's own headers. SCREENSHOTS=DIR keeps pictures of what it shows.
+ */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
+import { dashboard } from '../../functions/router/page.ts';
+import { CHROMIUM, launchChromium, openDashboard, type OpenedPage, type View } from './dashboard-browser.ts';
+import {
+  busyWorld,
+  ENDED_JOB,
+  endedJob,
+  FAILED_JOB,
+  jobAt,
+  release,
+  RUNNING_JOB,
+  trafficOf,
+} from './dashboard-samples.ts';
+import { emptyWorld, serveWorld, type World, type WorldServer } from './dashboard-world.ts';
+
+// As wrangler's Text rule does it: the module is the file's contents.
+vi.mock('../../functions/router/dashboard/index.html', () => ({
+  default: readFileSync(new URL('../../functions/router/dashboard/index.html', import.meta.url), 'utf8'),
+}));
+
+if (CHROMIUM === undefined)
+  console.warn('dashboard tests skipped: no Chromium found; install one, or set CHROMIUM_PATH');
+
+/** The page looks again every few seconds. */
+const SOON = { timeout: 10_000, interval: 100 };
+const textOf = (page: Page, selector: string) => async () => (await page.textContent(selector)) ?? '';
+const attributeOf = (page: Page, selector: string, name: string) => async () =>
+  (await page.getAttribute(selector, name)) ?? '';
+/** Corners of a chart's curve. */
+const pointsOf = (page: Page, chart: string) => async () =>
+  ((await page.getAttribute(`${chart} .curve`, 'd')) ?? '').split(/[ML]/).length - 1;
+
+describe.skipIf(CHROMIUM === undefined)('dashboard', () => {
+  let browser: Browser;
+  const open: { server: WorldServer; opened: OpenedPage }[] = [];
+
+  beforeAll(async () => {
+    browser = await launchChromium();
+  });
+  afterAll(() => browser?.close());
+  afterEach(async () => {
+    for (const { server, opened } of open.splice(0)) {
+      await opened.close();
+      await server.stop();
+      expect(server.violations).toEqual([]);
+    }
+  });
+
+  async function look(world: World, view: View = {}) {
+    const server = await serveWorld(world, await dashboard());
+    const opened = await openDashboard(browser, server.url, view);
+    open.push({ server, opened });
+    return { server, ...opened };
+  }
+  async function keep(page: Page, name: string): Promise<void> {
+    const folder = process.env['SCREENSHOTS'];
+    if (folder !== undefined) await page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+  }
+
+  test('shows jobs, curves, releases, split, latency and reasons', async () => {
+    const { page, complaints } = await look(busyWorld());
+    await expect.poll(textOf(page, '#link-state'), SOON).toContain('Live');
+    await expect.poll(() => page.locator('#job-list a').count(), SOON).toBe(3);
+
+    expect(await page.textContent('#job-name')).toBe('mnist on mnist version 1');
+    await expect.poll(pointsOf(page, '#loss-chart'), SOON).toBe(9);
+    expect(await pointsOf(page, '#accuracy-chart')()).toBe(9);
+    expect(await page.textContent('#loss-chart')).toContain('nats');
+    const tiles = await page.textContent('#job-tiles');
+    for (const figure of ['9 of 20', '41.8K samples/s', 'Time left']) expect(tiles).toContain(figure);
+
+    await expect.poll(() => page.locator('#models tbody tr').count(), SOON).toBe(2);
+    const newest = await page.locator('#models tbody tr').first().textContent();
+    for (const figure of ['stable', 'canary', 'F32', '97.78 %', '+0.37', '408 kB', ENDED_JOB])
+      expect(newest).toContain(figure);
+
+    expect(await page.getAttribute('#split', 'aria-label')).toBe(
+      'Edge 88.8 %, cloud 11.2 % of 20,550 requests',
+    );
+    expect(await page.textContent('#targets')).toContain('30 ms');
+    expect(await page.locator('#decisions tbody tr').count()).toBe(12);
+    expect(await page.textContent('#decisions')).toContain('fallback');
+    expect(complaints).toEqual([]);
+  });
+
+  test('follows a job over its event stream to its end and release', async () => {
+    const world = { ...emptyWorld(), jobs: [jobAt(1)] };
+    const { page, server, complaints } = await look(world);
+    await expect.poll(pointsOf(page, '#loss-chart'), SOON).toBe(1);
+
+    const looks = server.asked(`/v1/jobs/${RUNNING_JOB}`);
+    for (const round of [2, 3, 4]) server.publish(jobAt(round));
+    await expect.poll(pointsOf(page, '#loss-chart'), SOON).toBe(4);
+    expect(server.asked(`/v1/jobs/${RUNNING_JOB}`)).toBe(looks);
+    expect(await page.getAttribute('#job-progress', 'aria-valuenow')).toBe('4');
+    expect(await page.locator('#accuracy-chart .rule').count()).toBe(0);
+
+    world.releases = [release(1, RUNNING_JOB, 0.9781, 0)];
+    world.channels = { stable: 1 };
+    server.publish(endedJob(RUNNING_JOB, 1, 0.9781));
+    await expect.poll(textOf(page, '#accuracy-chart'), SOON).toContain('test 97.81 %');
+    expect(await page.locator('#accuracy-chart .rule').count()).toBe(1);
+    expect(await page.textContent('#job-status')).toContain('succeeded');
+    expect(await page.textContent('#spoken')).toBe('Training of mnist succeeded: test accuracy 97.81 %');
+    await expect.poll(textOf(page, '#models'), SOON).toContain('97.81 %');
+    expect(complaints).toEqual([]);
+  });
+
+  test('links carry the rates of successive readings; targets that are out are drawn so', async () => {
+    const world = busyWorld();
+    const { page, complaints } = await look(world);
+    const system = attributeOf(page, '#topology', 'aria-label');
+    await expect.poll(system, SOON).toContain('20.6K routed');
+    expect(await page.locator('.link.live.edge').count()).toBe(0);
+
+    let edge = 18_240;
+    const traffic = setInterval(() => (world.routing = trafficOf((edge += 20), 2_310)), 100);
+    await expect.poll(() => page.locator('.link.live.edge').count(), SOON).toBe(1);
+    await expect.poll(system, SOON).toMatch(/Clients: \d+(\.\d)?\/s/);
+    expect(await page.locator('.link.live.cloud').count()).toBe(0);
+    await expect.poll(() => page.locator('.chart .curve.edge').count(), SOON).toBe(1);
+    await keep(page, 'traffic');
+    clearInterval(traffic);
+
+    world.routing = trafficOf(edge, 2_310, { state: 'ejected', errors: 5 });
+    await expect.poll(() => page.locator('.node.cloud.bad').textContent(), SOON).toContain('ejected');
+    expect(await page.textContent('#targets')).toContain('ejected');
+    world.routing = trafficOf(edge, 0, {
+      configured: false,
+      requests: 0,
+      p50Ms: null,
+      p95Ms: null,
+      p99Ms: null,
+    });
+    await expect.poll(() => page.locator('.node.cloud.off').textContent(), SOON).toContain('not configured');
+    expect(complaints).toEqual([]);
+  });
+
+  test('with nothing there yet, says what to run', async () => {
+    const { page, complaints } = await look(emptyWorld());
+    for (const [part, words] of [
+      ['#jobs-empty', 'npm start'],
+      ['#routing-empty', 'causeway -- predict'],
+      ['#models-empty', 'causeway -- train'],
+    ] as const) {
+      await page.locator(part).waitFor({ state: 'visible' });
+      expect(await page.textContent(part)).toContain(words);
+    }
+    expect(await page.locator('#jobs').isVisible()).toBe(false);
+    await keep(page, 'empty');
+    expect(complaints).toEqual([]);
+  });
+
+  test('a part that fails says so and is back by itself; the others go on', async () => {
+    const world = busyWorld();
+    world.faults.set('/v1/jobs', { code: 'bad_gateway', message: 'jobs API: no answer' });
+    const { page, complaints } = await look(world);
+    await expect.poll(textOf(page, '#jobs-notice'), SOON).toContain('jobs API: no answer');
+    expect(await page.textContent('#jobs-notice')).toContain('JOBS_URL');
+    await expect.poll(textOf(page, '#link-state'), SOON).toContain('Partly readable');
+    await expect.poll(() => page.locator('#models tbody tr').count(), SOON).toBe(2);
+    await keep(page, 'failing');
+
+    world.faults.clear();
+    await expect.poll(() => page.locator('#job-list a').count(), { timeout: 30_000 }).toBe(3);
+    await expect.poll(textOf(page, '#jobs-notice'), SOON).toBe('');
+    expect(complaints).toEqual([]);
+  });
+
+  test('a router that is gone is said once, and what was known stays', async () => {
+    const { page, server } = await look(busyWorld());
+    await expect.poll(() => page.locator('#job-list a').count(), SOON).toBe(3);
+    await server.stop();
+    await expect.poll(textOf(page, '#link-state'), SOON).toContain('No answer');
+    await expect.poll(() => page.locator('.notice:visible').count(), SOON).toBe(1);
+    expect(await page.textContent('#routing-notice')).toContain('npm start');
+    expect(await page.locator('#job-list a').count()).toBe(3);
+  });
+
+  test('where reading needs a token, asks for it and uses it', async () => {
+    const { page, complaints } = await look({ ...busyWorld(), token: 'let-me-read' });
+    const input = page.getByLabel('Access token').first();
+    await input.fill('let-me-read');
+    await input.press('Enter');
+    await expect.poll(textOf(page, '#link-state'), SOON).toContain('Live');
+    await expect.poll(pointsOf(page, '#loss-chart'), SOON).toBe(9);
+    expect(page.url()).not.toContain('let-me-read');
+    expect(complaints).toEqual([]);
+  });
+
+  test('works from the keyboard: choosing a job, reading a curve', async () => {
+    const { page, complaints } = await look(busyWorld());
+    await expect.poll(() => page.locator('#job-list a').count(), SOON).toBe(3);
+    await page.keyboard.press('Tab');
+    expect(await page.locator('.skip:focus').count()).toBe(1);
+
+    await page.locator(`#job-list a[href="#${FAILED_JOB}"]`).focus();
+    await page.keyboard.press('Enter');
+    await expect.poll(textOf(page, '#job-reason'), SOON).toContain('optimizer.learningRate');
+    expect(await page.locator('#job-reason').isVisible()).toBe(true);
+    await expect.poll(pointsOf(page, '#loss-chart'), SOON).toBe(3);
+
+    await page.locator('#loss-chart svg').focus();
+    await page.keyboard.press('Home');
+    expect(await page.textContent('#loss-chart output')).toMatch(/^epoch 0\.25: loss 0\.\d{3}$/);
+    await page.keyboard.press('ArrowRight');
+    expect(await page.textContent('#loss-chart output')).toMatch(/^epoch 0\.50: /);
+    expect(complaints).toEqual([]);
+  });
+
+  test.each([
+    { name: 'light', scheme: 'light', width: 1280 },
+    { name: 'dark', scheme: 'dark', width: 1280 },
+    { name: 'phone', scheme: 'light', width: 400 },
+    { name: 'phone-dark', scheme: 'dark', width: 400 },
+  ] as const)('fits and can be read: $name', async ({ name, scheme, width }) => {
+    const world = busyWorld();
+    const { page, complaints } = await look(world, {
+      scheme,
+      width,
+      hash: name === 'dark' ? ENDED_JOB : RUNNING_JOB,
+    });
+    const traffic = setInterval(() => {
+      const { edge, cloud } = world.routing.targets;
+      world.routing = trafficOf(edge.requests + 31, cloud.requests + 4);
+    }, 100);
+    await expect.poll(() => page.locator('.link.live.cloud').count(), SOON).toBe(1);
+    clearInterval(traffic);
+    expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
+    expect(await page.evaluate(LEAST_CONTRAST)).toBeGreaterThanOrEqual(4.5);
+    await keep(page, name);
+    expect(complaints).toEqual([]);
+  });
+
+  test('no other script and no style attribute gets past the policy', async () => {
+    const { page, complaints } = await look(emptyWorld());
+    await page.evaluate(`{
+      const script = document.createElement('script');
+      script.textContent = 'document.title = "taken over"';
+      document.body.append(script);
+      document.body.setAttribute('style', 'color: red');
+    }`);
+    expect(await page.title()).toBe('Causeway');
+    expect(await page.evaluate('document.body.style.color')).toBe('');
+    expect(complaints.filter((each) => each.includes('Content Security Policy'))).toHaveLength(2);
+  });
+});
+
+/** Lowest WCAG contrast ratio of the palette's text colours on its three grounds, computed by the page itself. */
+const LEAST_CONTRAST = `(() => {
+  const probe = document.body.appendChild(document.createElement('i'));
+  const luminance = (name) => {
+    probe.style.color = 'var(--' + name + ')';
+    const [r, g, b] = getComputedStyle(probe).color.match(/\\d+/g).map((n) => n / 255)
+      .map((n) => (n <= 0.04045 ? n / 12.92 : ((n + 0.055) / 1.055) ** 2.4));
+    return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+  };
+  const ratios = ['ink', 'muted', 'edge', 'cloud', 'train', 'bad'].flatMap((text) =>
+    ['page', 'card', 'sunk'].map((ground) => {
+      const [low, high] = [luminance(text), luminance(ground)].sort((a, b) => a - b);
+      return (high + 0.05) / (low + 0.05);
+    }));
+  probe.remove();
+  return Math.min(...ratios);
+})()`;
