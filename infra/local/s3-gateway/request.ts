@@ -35,7 +35,10 @@ function parseQuery(text: string): (readonly [string, string])[] {
     });
 }
 
-/** The URL is not given to `new URL`, which would resolve `.` and `..`: in a key they are ordinary segments. */
+/**
+ * The URL is taken apart as text: the signature is over its own spelling. workerd has already resolved `.` and `..`
+ * segments, though, so a key with such a segment fails the signature and is never stored under another name.
+ */
 export function parseRequest(request: { method: string; url: string; headers: Headers }): S3Request {
   const afterOrigin = request.url.replace(/^[a-z]+:\/\/[^/?#]*/i, '');
   const [target = ''] = afterOrigin.split('#', 1);

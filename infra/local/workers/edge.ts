@@ -11,6 +11,7 @@ import { Log, LogLevel, Miniflare, type MiniflareOptions } from 'miniflare';
 import { Fault } from '../../../core/errors.ts';
 import { buildWorker } from './build.ts';
 import { localCredentials, type S3Credentials } from './credentials.ts';
+import { holdWorkerd } from './lifetime.ts';
 import { type LocalWorker, workerOptions } from './runtime.ts';
 import { ROOT } from './sources.ts';
 
@@ -93,7 +94,7 @@ async function ready(miniflare: Miniflare, options: EdgeOptions): Promise<void> 
 }
 
 /**
- * @throws Fault `conflict` naming `routerPort` or `s3Port` where the port is taken, `internal` with the bundler's or
+ * @throws Fault `conflict` naming `routerPort`, `s3Port` or `stateDir` where it is in use, `internal` with the bundler's or
  * workerd's own words where a Worker does not build or start
  */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
@@ -119,6 +120,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     }),
   );
 
+  const lifetime = await holdWorkerd(stateDir);
   const logFile = join(stateDir, 'workerd.log');
   const log = createWriteStream(logFile, { flags: 'a' });
   const settings: MiniflareOptions = {
@@ -132,6 +134,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       stdout.pipe(log, { end: false });
       stderr.pipe(log, { end: false });
     },
+    unsafeRuntimeEnv: { ...lifetime.environment },
     r2Persist: join(stateDir, 'r2'),
     workers: workerOptions(workers),
   };
@@ -146,6 +149,11 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     const url = urls.get(worker);
     if (url === undefined) throw new Fault('internal', `the ${worker} Worker was not started`);
     return url;
+  };
+  const end = async () => {
+    await miniflare.dispose();
+    log.end();
+    await lifetime.release();
   };
   let stopped: Promise<void> | undefined;
   return {
@@ -170,7 +178,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     bundles: workers.map(({ key, built }) => ({ worker: key, bytes: built.bytes, rebuilt: built.rebuilt })),
     logFile,
     stop() {
-      stopped ??= miniflare.dispose().finally(() => log.end());
+      stopped ??= end();
       return stopped;
     },
   };
