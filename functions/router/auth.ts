@@ -1,48 +1,54 @@
 /** Who may ask: clients by the deployment's API token; and the router itself, at the cloud, by a short-lived one. */
 import { Fault } from '../../core/errors.ts';
 import { signToken, TOKEN_LIFETIME_S } from '../../core/security/token.ts';
-import type { Environment } from './environment.ts';
+import type { RouterConfig } from './environment.ts';
 
-/** A cloud token is made anew when half its life is over. */
-const REUSE_MS = (TOKEN_LIFETIME_S * 1000) / 2;
+/** What is asked for. `inference` is /v2 and the metrics, the others are /v1. */
+export type Access = 'inference' | 'read' | 'write';
+
+/** Names of this machine. A page whose name was rebound to 127.0.0.1 still sends its own. */
+const LOOPBACK = /^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?\//;
 
 /** @throws Fault `unauthorized` */
-export function authorizeClient(
-  environment: Environment,
-  request: Request,
-  kind: 'inference' | 'read' | 'write',
-): void {
-  const { API_TOKEN, REQUIRE_AUTH, ALLOW_ANONYMOUS } = environment;
-  if (API_TOKEN === undefined || API_TOKEN === '') {
-    if (kind !== 'write' || ALLOW_ANONYMOUS === '1') return;
-    throw new Fault('unauthorized', 'authorization: this deployment has no API_TOKEN, so it takes no writes');
+export function authorize(config: RouterConfig, request: Request, access: Access): void {
+  const { apiToken, requireAuth, allowAnonymous } = config;
+  if (apiToken === undefined) {
+    if (access !== 'write') return;
+    if (allowAnonymous && LOOPBACK.test(request.url)) return;
+    const message = allowAnonymous
+      ? 'authorization: anonymous writes are taken at 127.0.0.1 and localhost only'
+      : 'authorization: this deployment has no API_TOKEN, so it takes no writes';
+    throw new Fault('unauthorized', message, { field: 'authorization' });
   }
-  if (kind === 'inference' && REQUIRE_AUTH !== '1') return;
-  const given = request.headers.get('authorization') ?? '';
-  if (!sameText(given, `Bearer ${API_TOKEN}`)) {
-    throw new Fault('unauthorized', 'authorization: the API token is required as a Bearer token');
-  }
+  if (access === 'inference' && !requireAuth) return;
+  if (isSame(request.headers.get('authorization') ?? '', `Bearer ${apiToken}`)) return;
+  throw new Fault('unauthorized', 'authorization: the API token is required as a Bearer token', {
+    field: 'authorization',
+  });
 }
 
-/** In a time that does not tell how much of the secret was right. */
-function sameText(a: string, b: string): boolean {
-  let difference = a.length ^ b.length;
-  for (let i = 0; i < b.length; i++) difference |= a.charCodeAt(i % Math.max(1, a.length)) ^ b.charCodeAt(i);
+/** In a time that depends on what was given only, not on how much of it was right. */
+function isSame(given: string, expected: string): boolean {
+  let difference = given.length ^ expected.length;
+  for (let i = 0; i < given.length; i++)
+    difference |= given.charCodeAt(i) ^ expected.charCodeAt(i % expected.length);
   return difference === 0;
 }
 
-let cached: { readonly secret: string; readonly token: string; readonly until: number } | undefined;
+/** A token is made anew when half its life is over. */
+const REUSE_MS = (TOKEN_LIFETIME_S * 1000) / 2;
 
-/** `Bearer …` for the cloud. @throws Fault `unavailable` where the deployment has no secret */
-export async function cloudAuthorization(
-  { CLOUD_TOKEN_SECRET: secret }: Environment,
-  now: number,
-): Promise<string> {
-  if (secret === undefined || secret === '') {
-    throw new Fault('unavailable', 'this deployment cannot reach the cloud: it has no CLOUD_TOKEN_SECRET');
-  }
-  if (cached?.secret !== secret || cached.until <= now) {
-    cached = { secret, token: await signToken(secret, now), until: now + REUSE_MS };
-  }
-  return `Bearer ${cached.token}`;
+/** @returns what gives `Bearer …` for the cloud. Only the finished token is kept: a promise could die with its request. */
+export function cloudAuthorizer(secret: string, wallClock: () => number): () => Promise<string> | string {
+  let authorization = '';
+  let until = -Infinity;
+  return () => {
+    const now = wallClock();
+    if (now < until) return authorization;
+    return signToken(secret, now).then((token) => {
+      authorization = `Bearer ${token}`;
+      until = now + REUSE_MS;
+      return authorization;
+    });
+  };
 }

@@ -1,20 +1,106 @@
-import type { Fetcher } from '@cloudflare/workers-types';
+/** What a deployment gives the router: bindings, variables and secrets, checked once per isolate. */
+import { Fault } from '../../core/errors.ts';
+import { DEFAULT_POLICY, POLICIES, type PolicyName } from '../../core/routing/policies/table.ts';
 
-/** Bindings, variables and secrets of the router Worker; docs/deploy.md says how each is set. */
+/** Another Worker, or the internet. */
+export interface Fetcher {
+  fetch(url: string, init: RequestInit): Promise<Response>;
+}
+
+/** docs/deploy.md says how each is set. */
 export interface Environment {
   /** The private inference Worker. */
-  readonly INFERENCE: Pick<Fetcher, 'fetch'>;
+  readonly INFERENCE: Fetcher;
   /** Function URL of cloud inference; left out: edge only. */
   readonly CLOUD_URL?: string;
   /** Function URL of the jobs and models API; left out: those paths answer 503. */
   readonly JOBS_URL?: string;
-  /** Shared with the cloud functions: signs the short-lived token. */
+  /** Shared with the cloud functions: signs the short-lived token. Needed with either URL. */
   readonly CLOUD_TOKEN_SECRET?: string;
-  /** Bearer token that clients need for /v1, and for inference too with REQUIRE_AUTH=1. */
+  /** Bearer token that clients need for /v1. */
   readonly API_TOKEN?: string;
+  /** `1`: inference and metrics need the token too. */
   readonly REQUIRE_AUTH?: string;
   /** `1`: without an API_TOKEN, writes are open to whoever reaches the router. For 127.0.0.1 only. */
   readonly ALLOW_ANONYMOUS?: string;
-  /** Bytes of the largest inference request, default 4 MiB. */
+  /** Bytes of the largest request, default 4 MiB: what the targets take. */
   readonly MAX_BODY_BYTES?: string;
+  /** A name in core/routing/policies/table.ts. */
+  readonly ROUTING_POLICY?: string;
+}
+
+export interface RouterConfig {
+  readonly cloudUrl: string | undefined;
+  readonly jobsUrl: string | undefined;
+  readonly tokenSecret: string;
+  readonly apiToken: string | undefined;
+  readonly requireAuth: boolean;
+  readonly allowAnonymous: boolean;
+  readonly maxBodyBytes: number;
+  readonly policy: PolicyName;
+}
+
+const MAX_BODY_BYTES = 4 * 1024 * 1024;
+/** An isolate has 128 MB, and a body is held while it is sent. */
+const LARGEST_BODY_BYTES = 32 * 1024 * 1024;
+
+/** @throws Fault `unavailable` naming the variable: no request can be served, and a later deployment may mend it */
+export function readConfig(environment: Environment): RouterConfig {
+  const cloudUrl = urlOf(environment, 'CLOUD_URL');
+  const jobsUrl = urlOf(environment, 'JOBS_URL');
+  const tokenSecret = textOf(environment.CLOUD_TOKEN_SECRET);
+  if (tokenSecret === undefined && (cloudUrl ?? jobsUrl) !== undefined)
+    throw misconfigured('CLOUD_TOKEN_SECRET', 'is needed with CLOUD_URL or JOBS_URL');
+  const apiToken = textOf(environment.API_TOKEN);
+  const requireAuth = flagOf(environment, 'REQUIRE_AUTH');
+  if (requireAuth && apiToken === undefined)
+    throw misconfigured('API_TOKEN', 'is needed with REQUIRE_AUTH=1');
+  return {
+    cloudUrl,
+    jobsUrl,
+    tokenSecret: tokenSecret ?? '',
+    apiToken,
+    requireAuth,
+    allowAnonymous: flagOf(environment, 'ALLOW_ANONYMOUS'),
+    maxBodyBytes: bytesOf(environment),
+    policy: policyOf(environment),
+  };
+}
+
+const misconfigured = (name: string, what: string) =>
+  new Fault('unavailable', `the router is misconfigured: ${name} ${what}`, { field: name });
+
+/** A variable that is set to nothing is not set. */
+const textOf = (text: string | undefined) => (text === undefined || text === '' ? undefined : text);
+
+/** Without the slash at its end: paths begin with one. */
+function urlOf(environment: Environment, name: 'CLOUD_URL' | 'JOBS_URL'): string | undefined {
+  const text = textOf(environment[name]);
+  if (text === undefined) return undefined;
+  const url = URL.parse(text);
+  const isPlain = url !== null && url.search === '' && url.hash === '' && url.username === '';
+  if (!isPlain || !/^https?:$/.test(url.protocol)) throw misconfigured(name, 'must be an http or https URL');
+  return url.href.replace(/\/+$/, '');
+}
+
+function flagOf(environment: Environment, name: 'REQUIRE_AUTH' | 'ALLOW_ANONYMOUS'): boolean {
+  const text = environment[name] ?? '';
+  if (text !== '' && text !== '0' && text !== '1') throw misconfigured(name, 'must be 1, 0 or not set');
+  return text === '1';
+}
+
+function bytesOf({ MAX_BODY_BYTES: text }: Environment): number {
+  if (text === undefined || text === '') return MAX_BODY_BYTES;
+  const bytes = Number(text);
+  if (!Number.isInteger(bytes) || bytes < 1 || bytes > LARGEST_BODY_BYTES)
+    throw misconfigured('MAX_BODY_BYTES', `must be a whole number from 1 to ${LARGEST_BODY_BYTES}`);
+  return bytes;
+}
+
+function policyOf({ ROUTING_POLICY: text }: Environment): PolicyName {
+  if (text === undefined || text === '') return DEFAULT_POLICY;
+  const names = Object.keys(POLICIES) as PolicyName[];
+  const found = names.find((name) => name === text);
+  if (found === undefined) throw misconfigured('ROUTING_POLICY', `must be one of ${names.join(', ')}`);
+  return found;
 }

@@ -1,86 +1,154 @@
-/** Routing one Open Inference Protocol request: decide, try, fall back within the deadline, explain. */
+/** One Open Inference Protocol request: decide, send, fall back within the deadline, explain. */
 import { REQUEST_HEADERS, RESPONSE_HEADERS, TARGET_HEADERS } from '../../core/contracts/headers.ts';
-import { Fault } from '../../core/errors.ts';
-import { predictive } from '../../core/routing/policies/predictive.ts';
-import type { Decision } from '../../core/routing/policy.ts';
-import type { Environment } from './environment.ts';
-import type { Isolate } from './isolate.ts';
-import { bodyOf, deadlineOf, pinOf, requestIdOf, traceparentOf } from './request.ts';
-import { attempt, type AttemptOutcome } from './targets.ts';
+import { errorBody, Fault } from '../../core/errors.ts';
+import { readJsonBytes } from '../../core/inference/body.ts';
+import type { AttemptResult } from '../../core/routing/state.ts';
+import type { TargetName } from '../../core/routing/targets.ts';
+import { serverTiming, type Timing } from '../../core/telemetry/server-timing.ts';
+import type { Trace } from '../../core/telemetry/trace.ts';
+import { type Message, type Outcome, reportedInFlight, send, type Upstream } from './attempt.ts';
+import type { RouterConfig } from './environment.ts';
+import type { Isolate, Sent } from './isolate.ts';
+import { deadlineOf, pinOf } from './request.ts';
+
+export interface InferenceContext {
+  readonly config: RouterConfig;
+  readonly isolate: Isolate;
+  readonly upstreams: Readonly<Record<TargetName, Upstream>>;
+  /** Milliseconds. */
+  readonly clock: () => number;
+}
+
+/** What is asked, from the path. */
+export interface Asked {
+  /** With the version, where the path names one; '' for what is of no model. */
+  readonly model: string;
+  readonly infers: boolean;
+}
 
 /** What of a target's answer reaches the client. */
-const PASSED_ON = ['content-type', 'retry-after', ...Object.values(TARGET_HEADERS)];
+const PASSED_ON = ['content-type', 'allow', 'retry-after', ...Object.values(TARGET_HEADERS)];
 
-/** @param model for the metrics; empty for server paths */
+/** @throws Fault for what the router refuses itself; the targets' failures are answers */
 export async function routeInference(
-  environment: Environment,
-  isolate: Isolate,
+  context: InferenceContext,
   request: Request,
-  path: string,
-  model: string,
+  { model, infers }: Asked,
+  trace: Trace,
 ): Promise<Response> {
-  const arrived = performance.now();
-  const { headers } = request;
-  const deadlineMs = deadlineOf(headers.get(REQUEST_HEADERS.deadline));
-  const pin = pinOf(headers.get(REQUEST_HEADERS.target));
-  const hasCloud = environment.CLOUD_URL !== undefined && environment.CLOUD_URL !== '';
-  if (pin === 'cloud' && !hasCloud) {
-    const field = REQUEST_HEADERS.target;
-    throw new Fault('unprocessable', `${field}: this deployment has no cloud target`, { field });
-  }
-  const body = request.method === 'POST' ? await bodyOf(request, environment.MAX_BODY_BYTES) : undefined;
-  const requestId = requestIdOf(headers.get(REQUEST_HEADERS.requestId));
-  const traceparent = traceparentOf(headers.get(REQUEST_HEADERS.traceparent));
-  const sent: Record<string, string> = { traceparent, [REQUEST_HEADERS.requestId]: requestId };
-  const contentType = headers.get('content-type');
-  if (contentType !== null) sent['content-type'] = contentType;
-  const tried = { method: request.method, path, body, headers: sent };
-  const left = () => deadlineMs - (performance.now() - arrived);
+  const { config, isolate, upstreams, clock } = context;
+  const arrived = clock();
+  const deadlineMs = deadlineOf(request.headers);
+  const pin = pinOf(request.headers, config.cloudUrl !== undefined);
+  const message = await messageOf(request, infers, config.maxBodyBytes, trace);
+  const bytes = message.body?.byteLength ?? 0;
+  const left = () => deadlineMs - (clock() - arrived);
 
-  let decision = predictive({ pin, deadlineMs }, isolate.snapshot(hasCloud), Date.now(), Math.random());
-  let outcome = await attempt(environment, isolate, decision.target, tried, left());
-  if (outcome.kind !== 'answer' && decision.fallback !== undefined && left() > 0) {
-    const first = decision;
-    decision = {
-      ...first,
-      target: decision.fallback,
-      reason: 'fallback',
-      predictedMs: null,
-      fallback: undefined,
-    };
-    const second = await attempt(environment, isolate, decision.target, tried, left());
-    outcome = second;
+  const timings: Timing[] = [];
+  let failed: TargetName | undefined;
+  let last: { readonly sent: Sent; readonly outcome: Outcome } | undefined;
+  for (;;) {
+    const remaining = left();
+    if (remaining <= 0) break;
+    const sent = isolate.begin({ model, bytes, pin, deadlineMs: remaining, failed }, infers);
+    if (sent === undefined) break;
+    const { target } = sent.attempt;
+    const outcome = await send(upstreams[target], message, sent.limitMs, request.signal);
+    const ms = isolate.finish(sent, resultOf(outcome));
+    timings.push({ name: target, ms, description: describe(sent, outcome) });
+    last = { sent, outcome };
+    if (outcome.kind === 'answered' || outcome.kind === 'cancelled' || failed !== undefined) break;
+    failed = target;
   }
-  const ms = performance.now() - arrived;
-  const response = answer(decision, outcome, deadlineMs, ms);
-  response.headers.set(RESPONSE_HEADERS.requestId, requestId);
-  response.headers.set(RESPONSE_HEADERS.traceparent, traceparent);
-  isolate.decided(decision, { model, ms, status: response.status, now: Date.now() });
+  // Reading the request took all the time there was.
+  if (last === undefined) throw pastDeadline(deadlineMs);
+
+  const { attempt, predictedMs } = last.sent;
+  const { target, reason } = attempt;
+  const total = clock() - arrived;
+  const asked = timings.reduce((sum, { ms }) => sum + ms, 0);
+  const response = respond(last.outcome, target, deadlineMs);
+  response.headers.set(RESPONSE_HEADERS.target, target);
+  response.headers.set(RESPONSE_HEADERS.reason, reason);
+  response.headers.set(
+    RESPONSE_HEADERS.serverTiming,
+    serverTiming([{ name: 'route', ms: total - asked }, ...timings]),
+  );
+  isolate.answered(target, reason, response.status);
+  if (infers)
+    isolate.routed({ model, target, reason, predictedMs, actualMs: asked, status: response.status });
   return response;
 }
 
-function answer(decision: Decision, outcome: AttemptOutcome, deadlineMs: number, ms: number): Response {
-  const { target, reason, predictedMs } = decision;
-  const predicted = predictedMs === null ? '' : `;desc="predicted ${predictedMs.toFixed(2)} ms"`;
-  const headers = new Headers({
-    [RESPONSE_HEADERS.target]: target,
-    [RESPONSE_HEADERS.reason]: reason,
-    [RESPONSE_HEADERS.serverTiming]: `route;dur=${Math.max(0, ms - outcome.ms).toFixed(1)}, ${target};dur=${outcome.ms.toFixed(1)}${predicted}`,
-  });
-  if (outcome.kind === 'answer' || outcome.kind === 'error') {
-    for (const name of PASSED_ON) {
-      const value = outcome.response.headers.get(name);
-      if (value !== null) headers.set(name, value);
-    }
-    return new Response(outcome.body, { status: outcome.response.status, headers });
-  }
-  const fault =
-    outcome.kind === 'timeout'
-      ? new Fault('deadline_exceeded', `no answer within the deadline of ${deadlineMs} ms`)
-      : new Fault('unavailable', `the ${target} did not answer`);
-  headers.set('content-type', 'application/json');
-  return new Response(JSON.stringify({ error: fault.message, code: fault.code }), {
-    status: fault.status,
-    headers,
-  });
+async function messageOf(
+  request: Request,
+  infers: boolean,
+  maxBodyBytes: number,
+  trace: Trace,
+): Promise<Message> {
+  const { url } = request;
+  const headers: Record<string, string> = {
+    [REQUEST_HEADERS.requestId]: trace.requestId,
+    [REQUEST_HEADERS.traceparent]: trace.traceparent,
+  };
+  if (trace.tracestate !== undefined) headers['tracestate'] = trace.tracestate;
+  const path = url.slice(url.indexOf('/', url.indexOf('//') + 2));
+  if (!infers) return { method: 'GET', path, body: undefined, headers };
+  headers['content-type'] = 'application/json';
+  return { method: 'POST', path, body: await readJsonBytes(request, maxBodyBytes), headers };
 }
+
+function resultOf(outcome: Outcome): AttemptResult {
+  switch (outcome.kind) {
+    case 'answered': {
+      const { status, headers } = outcome.answer;
+      const cold = headers.get(TARGET_HEADERS.cold) === '1';
+      return { kind: 'answered', refused: status >= 400, cold, reported: reportedInFlight(headers) };
+    }
+    case 'unreachable':
+      return { kind: 'failed' };
+    case 'failed':
+    case 'timeout':
+    case 'cancelled':
+      return { kind: outcome.kind };
+  }
+}
+
+function describe({ predictedMs }: Sent, outcome: Outcome): string {
+  const predicted = predictedMs === null ? 'predicted nothing' : `predicted ${predictedMs.toFixed(2)} ms`;
+  return outcome.kind === 'answered' ? predicted : `${outcome.kind}, ${predicted}`;
+}
+
+const pastDeadline = (deadlineMs: number) =>
+  new Fault('deadline_exceeded', `no answer within the deadline of ${deadlineMs} ms`, {
+    field: REQUEST_HEADERS.deadline,
+  });
+
+function respond(outcome: Outcome, target: TargetName, deadlineMs: number): Response {
+  switch (outcome.kind) {
+    case 'answered':
+    case 'failed': {
+      const { status, headers, body } = outcome.answer;
+      // What passes between the router and a target is no answer to the client.
+      if (outcome.kind === 'failed' && status < 500)
+        return fault(new Fault('bad_gateway', `the ${target} target did not take the router's request`));
+      const passed = new Headers();
+      for (const name of PASSED_ON) {
+        const value = headers.get(name);
+        if (value !== null) passed.set(name, value);
+      }
+      return new Response(body, { status, headers: passed });
+    }
+    case 'unreachable':
+      return fault(new Fault('bad_gateway', `the ${target} target could not be reached`));
+    case 'timeout':
+      return fault(pastDeadline(deadlineMs));
+    case 'cancelled':
+      return fault(new Fault('unavailable', 'the client went away'));
+  }
+}
+
+const fault = (thrown: Fault) => {
+  const { status, body } = errorBody(thrown);
+  return Response.json(body, { status });
+};

@@ -1,132 +1,108 @@
 /**
- * What this isolate has learned. Isolates share no memory: each learns from its own answers, starts anew when the
- * platform starts it anew, and /metrics and /v1/routing speak of the isolate that happens to answer.
+ * What this isolate keeps between requests: what it has learned of the targets, its metrics and its last decisions.
+ * Isolates share no memory: each learns by itself and starts anew when the platform starts it anew, and /metrics and
+ * /v1/routing speak of the isolate that happens to answer.
  */
 import type { RoutingView, TargetView } from '../../core/contracts/routing.ts';
-import { TARGETS, type TargetName } from '../../core/routing/targets.ts';
-import type { Decision, Snapshot } from '../../core/routing/policy.ts';
+import { decide } from '../../core/routing/decide.ts';
+import { healthAt } from '../../core/routing/ejection.ts';
+import { ewmaValue, quantile } from '../../core/routing/estimate.ts';
+import { edgeFirst } from '../../core/routing/policies/edge-first.ts';
+import { POLICIES, type PolicyName } from '../../core/routing/policies/table.ts';
+import type { Reason, RouteRequest } from '../../core/routing/policy.ts';
 import {
-  abandoned,
-  answered,
-  failed,
+  type Attempt,
+  attemptOf,
+  type AttemptResult,
+  ended,
+  initialState,
+  snapshot,
   started,
   type TargetState,
-  UNKNOWN,
-} from '../../core/routing/target-state.ts';
-import { createRegistry } from '../../core/telemetry/metrics.ts';
-import { createWindow } from '../../core/telemetry/window.ts';
+} from '../../core/routing/state.ts';
+import { TARGETS, type TargetName } from '../../core/routing/targets.ts';
+import { routerMetrics } from './metrics.ts';
+import { createRecent, type Routed } from './recent.ts';
 
-/** Latencies kept per target for the quantiles on the dashboard. */
-const WINDOW = 512;
-/** Decisions kept for `GET /v1/routing`. */
-const RECENT = 50;
-/** Seconds. */
-const LATENCY_BUCKETS = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+export interface IsolateOptions {
+  readonly policy: PolicyName;
+  readonly hasCloud: boolean;
+  /** Milliseconds, monotonic. */
+  readonly clock: () => number;
+  /** Unix milliseconds. */
+  readonly wallClock: () => number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+}
 
-type RecentDecision = RoutingView['recent'][number];
-
-interface Observed {
-  state: TargetState;
-  requests: number;
-  errors: number;
-  readonly latencies: ReturnType<typeof createWindow>;
+/** A request on its way to a target. */
+export interface Sent {
+  readonly attempt: Attempt;
+  readonly predictedMs: number | null;
+  readonly limitMs: number;
 }
 
 export type Isolate = ReturnType<typeof createIsolate>;
 
-export function createIsolate() {
-  const observe = (): Observed => ({
-    state: UNKNOWN,
-    requests: 0,
-    errors: 0,
-    latencies: createWindow(WINDOW),
-  });
-  const targets: Record<TargetName, Observed> = { edge: observe(), cloud: observe() };
-  const recent: RecentDecision[] = [];
-  let decided = 0;
-
-  const metrics = createRegistry();
-  const requests = metrics.counter(
-    'causeway_requests_total',
-    'Inference requests by target, reason and status.',
-  );
-  const fallbacks = metrics.counter(
-    'causeway_fallbacks_total',
-    'Requests answered by the other target after a failure.',
-  );
-  const ejections = metrics.counter('causeway_ejections_total', 'Times a target was ejected.');
-  const latency = metrics.histogram(
-    'causeway_target_latency_seconds',
-    'From sending to the whole answer, by target.',
-    LATENCY_BUCKETS,
-  );
-  metrics.gauge('causeway_in_flight', 'Requests sent to a target and not yet answered.', () =>
-    TARGETS.map((target) => [{ target }, targets[target].state.inFlight]),
-  );
+export function createIsolate({ policy, hasCloud, clock, wallClock, random }: IsolateOptions) {
+  let state = initialState({ edge: true, cloud: hasCloud });
+  const recent = createRecent();
+  const metrics = routerMetrics(() => state, clock);
 
   return {
-    metrics,
-    snapshot(hasCloud: boolean): Snapshot {
-      return {
-        edge: { configured: true, ...targets.edge.state },
-        cloud: { configured: hasCloud, ...targets.cloud.state },
-      };
+    /**
+     * Decides and counts the request as sent; `finish` must be called for each.
+     * @param infers whether it computes: other requests are not worth comparing and go to the edge first
+     * @returns undefined where no target is left
+     */
+    begin(request: RouteRequest, infers: boolean): Sent | undefined {
+      const now = clock();
+      const targets = snapshot(state, request.model, now);
+      const choice = decide(infers ? POLICIES[policy] : edgeFirst, request, targets, now, random);
+      if (choice === undefined) return undefined;
+      const { target, reason, predictedMs, limitMs } = choice;
+      const attempt = attemptOf(state, { target, model: request.model, reason, infers }, now);
+      state = started(state, attempt);
+      if (request.failed !== undefined) metrics.fellBack(request.failed, target);
+      return { attempt, predictedMs, limitMs };
     },
-    started(target: TargetName): void {
-      const observed = targets[target];
-      observed.state = started(observed.state);
-      observed.requests += 1;
+    /** @returns milliseconds since it was sent */
+    finish({ attempt }: Sent, result: AttemptResult): number {
+      const now = clock();
+      const ms = Math.max(0, now - attempt.startedAt);
+      state = ended(state, attempt, result, now);
+      metrics.attempted(attempt, result.kind, ms);
+      return ms;
     },
-    answered(target: TargetName, ms: number, now: number, cold: boolean): void {
-      const observed = targets[target];
-      observed.state = answered(observed.state, ms, now, cold);
-      observed.latencies.add(ms);
-      latency.observe({ target }, ms / 1000);
+    /** The client's answer. */
+    answered(target: TargetName, reason: Reason, status: number): void {
+      metrics.answered(target, reason, status);
     },
-    failed(target: TargetName, now: number): void {
-      const observed = targets[target];
-      const { ejectedUntil } = observed.state;
-      observed.state = failed(observed.state, now);
-      observed.errors += 1;
-      if (observed.state.ejectedUntil > ejectedUntil) ejections.add({ target });
+    /** Kept for the view: inference requests only. */
+    routed(routed: Omit<Routed, 'at'>): void {
+      recent.add({ ...routed, at: wallClock() });
     },
-    abandoned(target: TargetName): void {
-      const observed = targets[target];
-      observed.state = abandoned(observed.state);
+    /** Answered with an error by the router itself. */
+    refused: (status: number) => metrics.refused(status),
+    metricsText: () => metrics.text(),
+    view(): RoutingView {
+      const now = clock();
+      const [edge, cloud] = TARGETS.map((target) => targetView(state[target], now));
+      return { targets: { edge: edge!, cloud: cloud! }, recent: recent.newestFirst() };
     },
-    decided(decision: Decision, outcome: { model: string; ms: number; status: number; now: number }): void {
-      requests.add({ target: decision.target, reason: decision.reason, status: String(outcome.status) });
-      if (decision.reason === 'fallback') fallbacks.add({ target: decision.target });
-      recent[decided++ % RECENT] = {
-        at: new Date(outcome.now).toISOString(),
-        model: outcome.model,
-        target: decision.target,
-        reason: decision.reason,
-        predictedMs: decision.predictedMs,
-        actualMs: outcome.ms,
-        status: outcome.status,
-      };
-    },
-    view(hasCloud: boolean, now: number): RoutingView {
-      const view = (target: TargetName): TargetView => {
-        const { state, requests, errors, latencies } = targets[target];
-        return {
-          configured: target === 'edge' || hasCloud,
-          state: state.ejectedUntil > now ? 'ejected' : 'healthy',
-          inFlight: state.inFlight,
-          requests,
-          errors,
-          ewmaMs: state.latencyMs,
-          p50Ms: latencies.quantile(0.5),
-          p95Ms: latencies.quantile(0.95),
-          p99Ms: latencies.quantile(0.99),
-        };
-      };
-      const newest = recent.map((_, age) => recent[(decided - 1 - age + RECENT * 2) % RECENT]);
-      return {
-        targets: { edge: view('edge'), cloud: view('cloud') },
-        recent: newest.filter((decision) => decision !== undefined),
-      };
-    },
+  };
+}
+
+function targetView(known: TargetState, now: number): TargetView {
+  return {
+    configured: known.configured,
+    state: healthAt(known.health, now) === 'healthy' ? 'healthy' : 'ejected',
+    inFlight: known.inFlight,
+    requests: known.requests,
+    errors: known.errors,
+    ewmaMs: known.warm === null ? null : ewmaValue(known.warm),
+    p50Ms: quantile(known.window, 0.5),
+    p95Ms: quantile(known.window, 0.95),
+    p99Ms: quantile(known.window, 0.99),
   };
 }

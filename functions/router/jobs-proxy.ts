@@ -1,38 +1,79 @@
-/** The jobs and models API lives in the cloud; the router passes requests and answers through, streams included. */
-import { RESPONSE_HEADERS } from '../../core/contracts/headers.ts';
+/** The jobs and models API lives in the cloud: requests and answers pass through, event streams unbuffered. */
+import { REQUEST_HEADERS } from '../../core/contracts/headers.ts';
 import { Fault } from '../../core/errors.ts';
-import { cloudAuthorization } from './auth.ts';
-import type { Environment } from './environment.ts';
+import { readJsonBytes } from '../../core/inference/body.ts';
+import type { Trace } from '../../core/telemetry/trace.ts';
+import type { Upstream } from './attempt.ts';
 
-const REQUEST_PASSED = ['content-type', 'accept', 'idempotency-key', 'last-event-id', 'traceparent'];
-const RESPONSE_PASSED = ['content-type', 'cache-control', 'location', RESPONSE_HEADERS.requestId];
+const REQUEST_PASSED = ['accept', 'idempotency-key', 'last-event-id'];
+const RESPONSE_PASSED = ['content-type', 'cache-control', 'location', 'allow', 'retry-after'];
+/** Milliseconds until the answer begins: the API function's own timeout. A stream may then go on. */
+const ANSWER_MS = 60_000;
 
-export async function proxyJobs(environment: Environment, request: Request): Promise<Response> {
-  if (environment.JOBS_URL === undefined || environment.JOBS_URL === '') {
-    throw new Fault('unavailable', 'this deployment has no jobs API');
-  }
+/**
+ * Bodies must be declared as JSON: a page elsewhere can make a browser send a form here, but not JSON, without the
+ * router's leave, which it does not give (no CORS headers). The same holds for DELETE, which has no body.
+ * @throws Fault `unavailable`, `bad_gateway` or `deadline_exceeded` where the API does not answer
+ */
+export async function proxyJobs(
+  api: Upstream | undefined,
+  request: Request,
+  maxBodyBytes: number,
+  trace: Trace,
+): Promise<Response> {
+  if (api === undefined) throw new Fault('unavailable', 'this deployment has no jobs API (JOBS_URL)');
   const { pathname, search } = new URL(request.url);
-  const headers = new Headers({ authorization: await cloudAuthorization(environment, Date.now()) });
-  copy(request.headers, headers, REQUEST_PASSED);
-  let response: Response;
-  try {
-    response = await fetch(`${environment.JOBS_URL}${pathname}${search}`, {
-      method: request.method,
-      headers,
-      body: request.method === 'GET' ? null : await request.arrayBuffer(),
-      signal: request.signal,
-    });
-  } catch (cause) {
-    throw new Fault('unavailable', 'the jobs API did not answer', { cause });
+  const method = request.method === 'HEAD' ? 'GET' : request.method;
+  const headers: Record<string, string> = {
+    [REQUEST_HEADERS.requestId]: trace.requestId,
+    [REQUEST_HEADERS.traceparent]: trace.traceparent,
+  };
+  for (const name of REQUEST_PASSED) {
+    const value = request.headers.get(name);
+    if (value !== null) headers[name] = value;
   }
+  let body: Uint8Array<ArrayBuffer> | undefined;
+  if (method !== 'GET' && method !== 'DELETE') {
+    body = (await readJsonBytes(request, maxBodyBytes)) as Uint8Array<ArrayBuffer>;
+    headers['content-type'] = 'application/json';
+  }
+  if (api.authorization !== undefined) headers['authorization'] = await api.authorization();
+
+  const response = await begin(api, request.signal, `${pathname}${search}`, {
+    method,
+    headers,
+    redirect: 'manual',
+    ...(body === undefined ? {} : { body }),
+  });
   const passed = new Headers();
-  copy(response.headers, passed, RESPONSE_PASSED);
+  for (const name of RESPONSE_PASSED) {
+    const value = response.headers.get(name);
+    if (value !== null) passed.set(name, value);
+  }
   return new Response(response.body, { status: response.status, headers: passed });
 }
 
-function copy(from: Headers, to: Headers, names: readonly string[]): void {
-  for (const name of names) {
-    const value = from.get(name);
-    if (value !== null) to.set(name, value);
+/** The client's going away ends the stream too, whenever it comes; the time limit is for its beginning only. */
+async function begin(
+  api: Upstream,
+  client: AbortSignal | undefined,
+  path: string,
+  init: RequestInit,
+): Promise<Response> {
+  const abort = new AbortController();
+  let late = false;
+  const timer = setTimeout(() => {
+    late = true;
+    abort.abort();
+  }, ANSWER_MS);
+  client?.addEventListener('abort', () => abort.abort());
+  try {
+    return await api.fetcher.fetch(api.origin + path, { ...init, signal: abort.signal });
+  } catch (cause) {
+    if (late)
+      throw new Fault('deadline_exceeded', `the jobs API did not answer within ${ANSWER_MS} ms`, { cause });
+    throw new Fault('bad_gateway', 'the jobs API could not be reached', { cause });
+  } finally {
+    clearTimeout(timer);
   }
 }

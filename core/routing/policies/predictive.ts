@@ -1,66 +1,53 @@
 /**
- * The default policy: the target that is predicted to answer first, weighed by its load.
- *
- * cost = latency × (in flight + 1), the cost function of Finagle's Peak EWMA balancer: the latency is what was
- * observed, the factor stands for the work already sent there and not yet seen in it.
+ * The default: the target that is predicted to answer first, see `predict`. Where an estimate is missing the edge is
+ * preferred: it is near, and asking it costs nothing more. A target that is not chosen would never be learned about,
+ * so a small share of the requests probes it when its estimate is old, it is idle, and the deadline bears the loss.
  */
-import { TARGETS, type TargetName } from '../targets.ts';
-import type { Decision, Policy, Reason, Snapshot, TargetSnapshot } from '../policy.ts';
+import { affordable, probeFits } from '../limits.ts';
+import { mayFit, type Policy, predict, take, type TargetSnapshot } from '../policy.ts';
 
-/** An estimate older than this may be wrong: the target gets a little real traffic to learn from. */
-export const STALE_MS = 5_000;
-/** Share of the requests that may probe a stale target. */
+/** Milliseconds: an estimate older than this may be wrong. */
+export const STALE_MS = 10_000;
+/** Share of the requests that probe while there is something to probe. */
 export const PROBE_SHARE = 0.02;
-/** A probe must not cost the client its answer: the deadline must leave room for this many of the stale latencies. */
-const PROBE_DEADLINE_FACTOR = 4;
 
-const other = (target: TargetName): TargetName => (target === 'edge' ? 'cloud' : 'edge');
+export const predictive: Policy = (request, targets, now, random) => {
+  const { deadlineMs } = request;
+  const [edge] = targets;
+  if (edge === undefined) throw new RangeError('targets: must not be empty');
+  if (edge.latencyMs === null) return take(edge, 'no-estimate', targets);
 
-export const cost = ({ latencyMs, inFlight }: TargetSnapshot) => (latencyMs ?? 0) * (inFlight + 1);
+  const best = fastest(targets) ?? edge;
+  const probe = targets.find(
+    (each) =>
+      each !== best &&
+      isStale(each, now) &&
+      probeFits(each, deadlineMs) &&
+      affordable(each, targets, deadlineMs),
+  );
+  if (probe !== undefined && random() < PROBE_SHARE) return take(probe, 'probe', targets);
 
-export const predictive: Policy = (request, snapshot, now, random) => {
-  const decide = (target: TargetName, reason: Reason): Decision => ({
-    target,
-    reason,
-    predictedMs: snapshot[target].latencyMs,
-    fallback: request.pin === undefined && snapshot[other(target)].configured ? other(target) : undefined,
-  });
-  if (request.pin !== undefined) return decide(request.pin, 'pinned');
-
-  const configured = TARGETS.filter((target) => snapshot[target].configured);
-  const only = configured.length === 1 ? configured[0] : undefined;
-  if (only !== undefined) return decide(only, 'only-target');
-  const healthy = configured.filter((target) => snapshot[target].ejectedUntil <= now);
-  const sole = healthy.length === 1 ? healthy[0] : undefined;
-  if (sole !== undefined) return decide(sole, sole === 'edge' ? 'cloud-ejected' : 'edge-ejected');
-  const best = cost(snapshot.edge) <= cost(snapshot.cloud) ? 'edge' : 'cloud';
-  if (healthy.length === 0) return decide(best, 'all-ejected');
-
-  // Nothing known of the edge: it is near and private, and one request tells what it is like.
-  if (snapshot.edge.latencyMs === null) return decide('edge', 'untried-edge');
-  const probe = probeTarget(snapshot, best, request.deadlineMs, now);
-  if (probe !== undefined && random < PROBE_SHARE) return decide(probe, 'probe');
-  // Nothing known of the cloud is no promise: the edge answers until a probe has been there.
-  const chosen = snapshot.cloud.latencyMs === null ? 'edge' : best;
-  if (!fits(snapshot[chosen], request.deadlineMs) && fits(snapshot[other(chosen)], request.deadlineMs)) {
-    return decide(other(chosen), 'deadline');
-  }
-  return decide(chosen, chosen === 'edge' ? 'edge-faster' : 'cloud-faster');
+  const unknown = targets.find(({ latencyMs }) => latencyMs === null);
+  if (unknown === undefined)
+    return take(best, best.target === 'edge' ? 'edge-faster' : 'cloud-faster', targets);
+  // Nothing is predicted of the unknown: better that than a target that is predicted to be too late.
+  return mayFit(predict(best), deadlineMs)
+    ? take(best, 'no-estimate', targets)
+    : take(unknown, 'deadline', targets);
 };
 
-function fits({ latencyMs }: TargetSnapshot, deadlineMs: number): boolean {
-  return latencyMs === null || latencyMs <= deadlineMs;
+/** Of those with an estimate; the first of equals, which is the edge. */
+function fastest(targets: readonly TargetSnapshot[]): TargetSnapshot | undefined {
+  let best: TargetSnapshot | undefined;
+  let least = Infinity;
+  for (const each of targets) {
+    const { predictedMs } = predict(each);
+    if (predictedMs === null || predictedMs >= least) continue;
+    best = each;
+    least = predictedMs;
+  }
+  return best;
 }
 
-/** The target that is not the best one, where what is known of it is old and the deadline can bear it. */
-function probeTarget(
-  snapshot: Snapshot,
-  best: TargetName,
-  deadlineMs: number,
-  now: number,
-): TargetName | undefined {
-  const target = snapshot.cloud.latencyMs === null ? 'cloud' : other(best);
-  const { answeredAt, latencyMs } = snapshot[target];
-  const stale = answeredAt === null || now - answeredAt > STALE_MS;
-  return stale && deadlineMs >= (latencyMs ?? 0) * PROBE_DEADLINE_FACTOR ? target : undefined;
-}
+const isStale = ({ inFlight, learnedAt }: TargetSnapshot, now: number): boolean =>
+  inFlight === 0 && (learnedAt === null || now - learnedAt > STALE_MS);

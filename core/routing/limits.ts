@@ -1,0 +1,57 @@
+/** How a deadline is shared: what one attempt may take, so that another target can still answer after it. */
+import { type Decision, predict, type Prediction, type RouteRequest, type TargetSnapshot } from './policy.ts';
+import type { TargetName } from './targets.ts';
+
+/** Milliseconds taken for a target of which nothing is known: the model loaded at the edge, a function's cold start. */
+export const ASSUMED_MS: Readonly<Record<TargetName, number>> = { edge: 1_000, cloud: 3_000 };
+/** An attempt is given up as hopeless after this multiple of its prediction, where another target waits. */
+const PATIENCE = 4;
+/** Milliseconds: least time a probe gets, and least that is kept for a fallback, if the deadline has it. */
+const LEAST_PROBE_MS = 1_000;
+const LEAST_RESERVE_MS = 250;
+
+const assumed = ({ target, predictedMs }: Prediction): number => predictedMs ?? ASSUMED_MS[target];
+
+/** A probe or trial is for the router, not for the client: it takes at most half of the deadline. */
+const probeLimit = (prediction: Prediction, deadlineMs: number): number =>
+  Math.min(deadlineMs / 2, Math.max(LEAST_PROBE_MS, PATIENCE * assumed(prediction)));
+
+/**
+ * Whether the client gets its answer in time even if the probe is lost: another target fits into what is left.
+ * @param others those that would answer after it
+ */
+export function affordable(
+  probed: TargetSnapshot,
+  others: readonly TargetSnapshot[],
+  deadlineMs: number,
+): boolean {
+  const left = deadlineMs - probeLimit(predict(probed), deadlineMs);
+  return others.some((other) => other !== probed && assumed(predict(other)) <= left);
+}
+
+/** Whether a target can be expected to answer as a probe. */
+export const probeFits = (probed: TargetSnapshot, deadlineMs: number): boolean => {
+  const prediction = predict(probed);
+  return assumed(prediction) <= probeLimit(prediction, deadlineMs);
+};
+
+/**
+ * Milliseconds an attempt may take: all that is left, less what the next best target needs.
+ * @param open the targets that may be asked for this request, the chosen one among them
+ */
+export function attemptLimit(
+  decision: Decision,
+  { deadlineMs }: RouteRequest,
+  open: readonly TargetSnapshot[],
+): number {
+  if (decision.reason === 'probe' || decision.reason === 'trial') return probeLimit(decision, deadlineMs);
+  let reserve = 0;
+  for (const other of open) {
+    if (other.target === decision.target || other.health === 'ejected') continue;
+    const { predictedMs } = predict(other);
+    const wanted = predictedMs === null ? deadlineMs / 2 : Math.max(LEAST_RESERVE_MS, PATIENCE * predictedMs);
+    reserve = Math.max(reserve, Math.min(deadlineMs / 2, wanted));
+  }
+  const needed = decision.predictedMs === null ? 0 : Math.min(deadlineMs, 2 * decision.predictedMs);
+  return Math.max(deadlineMs - reserve, needed);
+}

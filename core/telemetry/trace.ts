@@ -1,0 +1,49 @@
+/** Who asked and in which trace: request ids, and W3C Trace Context level 1 (w3.org/TR/trace-context). */
+
+export interface Trace {
+  readonly requestId: string;
+  /** With a span of ours as the parent of what we ask of others. */
+  readonly traceparent: string;
+  /** The vendors' part; passed on only with the trace that it belongs to. */
+  readonly tracestate: string | undefined;
+}
+
+/** @param count bytes */
+export type RandomBytes = (count: number) => Uint8Array;
+
+const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+const ZEROS = /^0+$/;
+/** What may be repeated in a header and a log line without harm. */
+const REQUEST_ID = /^[\w.:/+=@-]{1,128}$/;
+
+/** Continues the caller's trace, or starts one; a malformed traceparent is as none. */
+export function traceOf(headers: Headers, randomBytes: RandomBytes): Trace {
+  const random = hex(randomBytes(40));
+  const given = headers.get('x-request-id');
+  const parent = parse(headers.get('traceparent'));
+  const traceId = parent?.traceId ?? random.slice(0, 32);
+  const spanId = random.slice(32, 48);
+  return {
+    requestId: given !== null && REQUEST_ID.test(given) ? given : random.slice(48),
+    // Our version has one flag; the others must be sent as zero. A trace that begins here is sampled.
+    traceparent: `00-${traceId}-${spanId}-${(parent?.sampled ?? true) ? '01' : '00'}`,
+    tracestate: parent === undefined ? undefined : (headers.get('tracestate') ?? undefined),
+  };
+}
+
+function parse(header: string | null): { readonly traceId: string; readonly sampled: boolean } | undefined {
+  const [, version, traceId, parentId, flags, rest] = header?.match(TRACEPARENT) ?? [];
+  if (version === undefined || traceId === undefined || parentId === undefined || flags === undefined) return;
+  if (version === 'ff' || ZEROS.test(traceId) || ZEROS.test(parentId)) return;
+  // Later versions may say more; ours may not.
+  if (version === '00' && rest !== undefined) return;
+  return { traceId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
+}
+
+const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+
+function hex(bytes: Uint8Array): string {
+  let text = '';
+  for (const byte of bytes) text += HEX[byte];
+  return text;
+}

@@ -1,0 +1,156 @@
+/** The router's public surface: every path, who may ask, and where it goes. */
+import { type Context, Hono } from 'hono';
+import { RESPONSE_HEADERS } from '../../core/contracts/headers.ts';
+import { errorBody, Fault } from '../../core/errors.ts';
+import { CONTENT_TYPE } from '../../core/telemetry/metrics.ts';
+import { type RandomBytes, type Trace, traceOf } from '../../core/telemetry/trace.ts';
+import type { Upstream } from './attempt.ts';
+import { type Access, authorize, cloudAuthorizer } from './auth.ts';
+import { type Environment, type Fetcher, readConfig } from './environment.ts';
+import { type InferenceContext, routeInference } from './inference.ts';
+import { createIsolate } from './isolate.ts';
+import { proxyJobs } from './jobs-proxy.ts';
+import { createPage, type Page } from './page.ts';
+
+export interface RouterOptions {
+  /** HTML. */
+  readonly dashboard: string;
+  /** Milliseconds, monotonic. */
+  readonly clock: () => number;
+  /** Unix milliseconds. */
+  readonly wallClock: () => number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly randomBytes: RandomBytes;
+  /** The way to the cloud. */
+  readonly internet: Fetcher;
+  /** Keeps a request's work alive when its client goes away, so that it is counted out again; nothing by default. */
+  readonly defer?: (context: Context, work: Promise<unknown>) => void;
+}
+
+type RouterEnv = { Bindings: Environment };
+type RouterContext = Context<RouterEnv>;
+type Handler = (c: RouterContext, trace: Trace, deployment: Deployment) => Promise<Response> | Response;
+
+interface Deployment extends InferenceContext {
+  readonly jobs: Upstream | undefined;
+}
+
+function deploy(environment: Environment, options: RouterOptions): Deployment {
+  const config = readConfig(environment);
+  const { clock, wallClock, random, internet } = options;
+  const authorization = cloudAuthorizer(config.tokenSecret, wallClock);
+  const at = (origin: string): Upstream => ({ fetcher: internet, origin, authorization });
+  return {
+    config,
+    clock,
+    isolate: createIsolate({
+      policy: config.policy,
+      hasCloud: config.cloudUrl !== undefined,
+      clock,
+      wallClock,
+      random,
+    }),
+    upstreams: {
+      // A service binding looks at the path only.
+      edge: { fetcher: environment.INFERENCE, origin: 'http://inference', authorization: undefined },
+      cloud: at(config.cloudUrl ?? ''),
+    },
+    jobs: config.jobsUrl === undefined ? undefined : at(config.jobsUrl),
+  };
+}
+
+export function createRouter(options: RouterOptions): Hono<RouterEnv> {
+  const { dashboard, randomBytes, defer = () => {} } = options;
+  /** An isolate has one environment for life, but gets it with a request. */
+  let deployment: Deployment | undefined;
+  /** Kept when finished: a promise could die with the request that began it. */
+  let page: Page | undefined;
+
+  const faultResponse = (thrown: unknown, headers?: Record<string, string>): Response => {
+    const { status, body } = errorBody(thrown);
+    // Of a thrown value that is no Fault the client sees nothing, so the operator must.
+    if (!(thrown instanceof Fault)) console.error(thrown);
+    deployment?.isolate.refused(status);
+    return Response.json(body, headers === undefined ? { status } : { status, headers });
+  };
+
+  /** Who may ask, and on every answer the names under which it can be found again. */
+  const guarded =
+    (access: Access | ((method: string) => Access), handler: Handler) => async (c: RouterContext) => {
+      const request = c.req.raw;
+      const trace = traceOf(request.headers, randomBytes);
+      let response: Response;
+      try {
+        deployment ??= deploy(c.env, options);
+        authorize(deployment.config, request, typeof access === 'string' ? access : access(request.method));
+        response = await handler(c, trace, deployment);
+      } catch (thrown) {
+        response = faultResponse(thrown);
+      }
+      response.headers.set(RESPONSE_HEADERS.requestId, trace.requestId);
+      response.headers.set(RESPONSE_HEADERS.traceparent, trace.traceparent);
+      return response;
+    };
+
+  const inference =
+    (infers: boolean): Handler =>
+    (c, trace, context) => {
+      const { model = '', version } = c.req.param() as { model?: string; version?: string };
+      const name = version === undefined ? model : `${model}/${version}`;
+      const work = routeInference(context, c.req.raw, { model: name, infers }, trace);
+      defer(c, work);
+      return work;
+    };
+  const infer = guarded('inference', inference(true));
+  const inform = guarded('inference', inference(false));
+  const jobs = guarded(
+    (method) => (method === 'GET' || method === 'HEAD' ? 'read' : 'write'),
+    (c, trace, { jobs: api, config }) => proxyJobs(api, c.req.raw, config.maxBodyBytes, trace),
+  );
+  const routing = guarded('read', (_c, _trace, { isolate }) => {
+    return Response.json(isolate.view(), { headers: { 'cache-control': 'no-store' } });
+  });
+  const metrics = guarded('inference', (_c, _trace, { isolate }) => {
+    return new Response(isolate.metricsText(), { headers: { 'content-type': CONTENT_TYPE } });
+  });
+  const root = async () => {
+    page ??= await createPage(dashboard);
+    return new Response(page.html, { headers: page.headers });
+  };
+
+  /** Of each path the methods it takes; HEAD comes with GET. The first that matches holds. */
+  const routes: readonly (readonly [string, readonly string[], (c: RouterContext) => Promise<Response>])[] = [
+    ['/v2/models/:model/infer', ['POST'], infer],
+    ['/v2/models/:model/versions/:version/infer', ['POST'], infer],
+    ['/v2/models/:model', ['GET'], inform],
+    ['/v2/models/:model/ready', ['GET'], inform],
+    ['/v2/models/:model/versions/:version', ['GET'], inform],
+    ['/v2/models/:model/versions/:version/ready', ['GET'], inform],
+    ['/v2', ['GET'], inform],
+    ['/v2/health/live', ['GET'], inform],
+    ['/v2/health/ready', ['GET'], inform],
+    ['/v1/routing', ['GET'], routing],
+    ['/v1/jobs', ['GET', 'POST'], jobs],
+    ['/v1/jobs/:job', ['GET', 'DELETE'], jobs],
+    ['/v1/jobs/:job/events', ['GET'], jobs],
+    ['/v1/models', ['GET'], jobs],
+    ['/v1/models/:model/releases', ['GET'], jobs],
+    ['/v1/models/:model/channels/:channel', ['POST'], jobs],
+    ['/metrics', ['GET'], metrics],
+    ['/', ['GET'], root],
+  ];
+
+  const app = new Hono<RouterEnv>();
+  for (const [path, methods, handler] of routes) {
+    app.on([...methods], path, handler);
+    const allow = methods.join(', ');
+    app.all(path, (c) => {
+      const message = `${c.req.method} is not allowed here, only ${allow}`;
+      return faultResponse(new Fault('method_not_allowed', message), { allow });
+    });
+  }
+  app.notFound((c) => faultResponse(new Fault('not_found', `no such path: ${c.req.path}`)));
+  app.onError((thrown) => faultResponse(thrown));
+  return app;
+}

@@ -1,0 +1,89 @@
+/** Sending a request to a target, and telling an answer from a failure. */
+import { TARGET_HEADERS } from '../../core/contracts/headers.ts';
+import type { Fetcher } from './environment.ts';
+
+/** Where a target is and how it is asked. */
+export interface Upstream {
+  readonly fetcher: Fetcher;
+  /** Without a slash at the end. */
+  readonly origin: string;
+  /** Value of the Authorization header; undefined: the target needs none. */
+  readonly authorization: (() => Promise<string> | string) | undefined;
+}
+
+export interface Message {
+  readonly method: 'GET' | 'POST';
+  /** With its query. */
+  readonly path: string;
+  readonly body: Uint8Array | undefined;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** What a target's answer is made of; its body is complete, so that a failure on the way can still be mended. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: ArrayBuffer;
+}
+
+export type Outcome =
+  | { readonly kind: 'answered'; readonly answer: Answer }
+  /** Its own failure, worth trying elsewhere; the answer says what it was. */
+  | { readonly kind: 'failed'; readonly answer: Answer }
+  | { readonly kind: 'unreachable' }
+  | { readonly kind: 'timeout' }
+  | { readonly kind: 'cancelled' };
+
+/**
+ * 4xx that are not about the client's request but between the router and the target: a token it does not take, and
+ * a function that is throttled. The protocol's own are 400, 404, 405, 413, 415 and 422.
+ */
+const TARGET_FAILURES: ReadonlySet<number> = new Set([401, 403, 408, 429]);
+
+const isFailure = (status: number) => status >= 500 || TARGET_FAILURES.has(status);
+
+/**
+ * @param limitMs until the whole answer must be there
+ * @param client aborted when the client goes away
+ */
+export async function send(
+  upstream: Upstream,
+  message: Message,
+  limitMs: number,
+  client: AbortSignal | undefined,
+): Promise<Outcome> {
+  const abort = new AbortController();
+  const stop = () => abort.abort();
+  const timer = setTimeout(stop, limitMs);
+  client?.addEventListener('abort', stop);
+  try {
+    const { method, path, body } = message;
+    const headers =
+      upstream.authorization === undefined
+        ? message.headers
+        : { ...message.headers, authorization: await upstream.authorization() };
+    const response = await upstream.fetcher.fetch(upstream.origin + path, {
+      method,
+      headers,
+      signal: abort.signal,
+      redirect: 'manual',
+      // Its bytes are a view of a buffer that nobody shares.
+      ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> }),
+    });
+    const { status } = response;
+    const answer = { status, headers: response.headers, body: await response.arrayBuffer() };
+    return { kind: isFailure(status) ? 'failed' : 'answered', answer };
+  } catch {
+    if (client?.aborted === true) return { kind: 'cancelled' };
+    return { kind: abort.signal.aborted ? 'timeout' : 'unreachable' };
+  } finally {
+    clearTimeout(timer);
+    client?.removeEventListener('abort', stop);
+  }
+}
+
+/** Requests in the target, itself included, as it reported; null where it did not. */
+export function reportedInFlight(headers: Headers): number | null {
+  const text = headers.get(TARGET_HEADERS.inFlight);
+  return text !== null && /^\d{1,6}$/.test(text) ? Number(text) : null;
+}
