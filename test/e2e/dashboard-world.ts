@@ -6,6 +6,7 @@ import { JobList, JobView } from '../../core/contracts/job.ts';
 import { ModelList, type Release, ReleaseList } from '../../core/contracts/release.ts';
 import { RoutingView, type TargetView } from '../../core/contracts/routing.ts';
 import { type ErrorBody, Fault, type FaultCode, FAULTS } from '../../core/errors.ts';
+import { loadPage } from './dashboard-page.ts';
 
 /** What the router answers next; a test changes it while the page looks. */
 export interface World {
@@ -30,9 +31,9 @@ export interface WorldServer {
   stop(): Promise<void>;
 }
 
-/** @param served the page as the router serves it, headers and all */
-export async function serveWorld(world: World, served: Response): Promise<WorldServer> {
-  const html = await served.text();
+/** Serves the page under its policy, and the world behind it. */
+export async function serveWorld(world: World): Promise<WorldServer> {
+  const page = await loadPage();
   const followers = new Map<string, Set<ServerResponse>>();
   const counts = new Map<string, number>();
   const violations: string[] = [];
@@ -81,9 +82,15 @@ export async function serveWorld(world: World, served: Response): Promise<WorldS
   const server = createServer((request, response) => {
     const path = new URL(request.url ?? '/', 'http://router').pathname;
     counts.set(path, (counts.get(path) ?? 0) + 1);
-    if (path === '/') return response.writeHead(200, Object.fromEntries(served.headers)).end(html);
+    if (path === '/') {
+      response.writeHead(200, page.headers).end(page.html);
+      return;
+    }
     // Browsers ask for it unasked; the router has none either.
-    if (path === '/favicon.ico') return response.writeHead(404).end();
+    if (path === '/favicon.ico') {
+      response.writeHead(404).end();
+      return;
+    }
     try {
       const body = answer(request, response, path);
       if (body !== undefined) sendJson(response, 200, body);

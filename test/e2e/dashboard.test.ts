@@ -1,14 +1,9 @@
-// The Workers side declares `*.html` for all its files; an ambient declaration cannot be imported.
-// oxlint-disable-next-line typescript/triple-slash-reference
-/// <reference path="../../functions/router/html.d.ts" />
 /**
- * The dashboard in headless Chromium, under the router's own headers. SCREENSHOTS=DIR keeps pictures of what it shows.
+ * The dashboard in headless Chromium, under a strict content security policy. SCREENSHOTS=DIR keeps pictures of what it shows.
  */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest';
-import { dashboard } from '../../functions/router/page.ts';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { CHROMIUM, launchChromium, openDashboard, type OpenedPage, type View } from './dashboard-browser.ts';
 import {
   busyWorld,
@@ -21,11 +16,6 @@ import {
   trafficOf,
 } from './dashboard-samples.ts';
 import { emptyWorld, serveWorld, type World, type WorldServer } from './dashboard-world.ts';
-
-// As wrangler's Text rule does it: the module is the file's contents.
-vi.mock('../../functions/router/dashboard/index.html', () => ({
-  default: readFileSync(new URL('../../functions/router/dashboard/index.html', import.meta.url), 'utf8'),
-}));
 
 if (CHROMIUM === undefined)
   console.warn('dashboard tests skipped: no Chromium found; install one, or set CHROMIUM_PATH');
@@ -56,7 +46,7 @@ describe.skipIf(CHROMIUM === undefined)('dashboard', () => {
   });
 
   async function look(world: World, view: View = {}) {
-    const server = await serveWorld(world, await dashboard());
+    const server = await serveWorld(world);
     const opened = await openDashboard(browser, server.url, view);
     open.push({ server, opened });
     return { server, ...opened };
