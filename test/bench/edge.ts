@@ -1,0 +1,111 @@
+/**
+ * `npm run bench:edge`: warm inference through the router over loopback, batch 1, beside the bare `session.run` in the
+ * same workerd. The load generator is a separate program's library (autocannon) and does the timing.
+ */
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import autocannon from 'autocannon';
+import { buildMlp } from '../../core/onnx/builders/mlp.ts';
+import { decodeModel } from '../../core/onnx/model.ts';
+import { signatureOf } from '../../core/onnx/signature.ts';
+import { moveChannel } from '../../core/registry/channels.ts';
+import { publishRelease } from '../../core/registry/releases.ts';
+import { putBlob } from '../../core/storage/blobs.ts';
+import { count, table } from '../../infra/cli/output.ts';
+import { startStack } from '../../infra/local/stack.ts';
+import { timeRawSession } from './edge-raw.ts';
+
+const SECONDS = 8;
+const CONNECTIONS = 32;
+const model = buildMlp({ inputs: 784, hidden: [128], classes: 10, inputName: 'image' });
+
+const stateDir = join(tmpdir(), `causeway-bench-${process.pid}`);
+const stack = await startStack({ stateDir, port: 0 });
+try {
+  const sha256 = await putBlob(stack.store, model);
+  const { inputs, outputs } = signatureOf(decodeModel(model));
+  const own = (tensors: typeof inputs) => tensors.map((tensor) => ({ ...tensor, shape: [...tensor.shape] }));
+  const release = await publishRelease(stack.store, 'bench', 'job_benchmark', (n) => ({
+    v: 1,
+    model: 'bench',
+    release: n,
+    variants: { fp32: { sha256, bytes: model.length } },
+    signature: { inputs: own(inputs), outputs: own(outputs) },
+    metrics: {},
+    lineage: { job: 'job_benchmark', dataset: { name: 'none', version: 1 }, graph: sha256 },
+    createdAt: new Date().toISOString(),
+  }));
+  await moveChannel(stack.store, 'bench', 'stable', release, new Date());
+
+  // A row as MNIST has them: four fifths zeros, the rest n/255.
+  const data = Array.from({ length: 784 }, (_, i) => (i % 5 === 0 ? (i % 256) / 255 : 0));
+  const body = JSON.stringify({ inputs: [{ name: 'image', shape: [1, 784], datatype: 'FP32', data }] });
+  const run = (url: string, connections: number, seconds = SECONDS, target = 'edge') =>
+    autocannon({
+      url,
+      connections,
+      duration: seconds,
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'x-causeway-target': target },
+      body,
+    });
+  const infer = `${stack.routerUrl}/v2/models/bench/infer`;
+  await run(infer, 4, 2);
+  const single = await latencies(infer, body, 4_000);
+  const loaded = await run(infer, CONNECTIONS);
+  if (loaded.non2xx > 0 || loaded.errors > 0) throw new Error(`${loaded.non2xx} answers were not 2xx`);
+  const rawMs = await timeRawSession({
+    model,
+    input: 'image',
+    shape: [1, 784],
+    cacheDir: join(stateDir, 'build'),
+  });
+
+  console.log(`edge inference, MNIST MLP, batch 1, ${body.length} bytes of JSON, warm`);
+  console.log(
+    table(
+      ['', 'P50 MS', 'P99 MS', 'REQUESTS/S'],
+      [
+        [
+          'through the router, 1 connection',
+          single.p50.toFixed(3),
+          single.p99.toFixed(3),
+          count(single.rate),
+        ],
+        [
+          `through the router, ${CONNECTIONS} connections`,
+          loaded.latency.p50.toFixed(0),
+          loaded.latency.p99.toFixed(0),
+          count(loaded.requests.average),
+        ],
+        ['session.run in the same workerd (mean)', rawMs.toFixed(4), '', count(1000 / rawMs)],
+      ],
+    ),
+  );
+  console.log(`the router's p50 is ${(single.p50 / rawMs).toFixed(1)} × the bare run`);
+  console.log(
+    'bundles:',
+    stack.bundles.map(({ worker, bytes }) => `${worker} ${count(bytes / 1024)} KiB`).join(', '),
+  );
+} finally {
+  await stack.stop();
+  await rm(stateDir, { recursive: true, force: true });
+}
+
+/** One connection, one request after another, with a clock finer than autocannon's milliseconds. */
+async function latencies(url: string, payload: string, requests: number) {
+  const times = new Float64Array(requests);
+  const headers = { 'content-type': 'application/json', 'x-causeway-target': 'edge' };
+  const began = performance.now();
+  for (let i = 0; i < requests; i++) {
+    const sent = performance.now();
+    const response = await fetch(url, { method: 'POST', headers, body: payload });
+    await response.arrayBuffer();
+    times[i] = performance.now() - sent;
+  }
+  const seconds = (performance.now() - began) / 1000;
+  times.sort();
+  const at = (q: number) => times[Math.floor(q * requests)] ?? 0;
+  return { p50: at(0.5), p99: at(0.99), rate: requests / seconds };
+}
