@@ -54,7 +54,7 @@ export async function mnistJob(store: ObjectStore, { version }: DatasetManifest)
     epochs: 5,
     batchSize: 32,
     shards: SHARDS,
-    strategy: { kind: 'local-sgd', localSteps: 128 },
+    strategy: { kind: 'local-sgd', localSteps: 235 },
     seed: 0,
   };
 }
