@@ -1,13 +1,14 @@
 /**
  * Latency estimators, as values and pure transitions.
  *
- * Peak EWMA after Finagle (com.twitter.finagle.loadbalancer.PeakEwma): an exponentially weighted mean over time with
- * τ = 10 s that jumps to a peak at once and comes down slowly. Two things differ, both because a Worker's clock
- * moves in whole milliseconds and on I/O only, so that a reading of 0.4 ms is seen as 0 or 1:
- * - readings of one tick count as their mean. Weighing each by the time since the one before gives all but the first
- *   of a tick no weight, and the first is always one that crossed the tick: the estimate would be 1, not 0.4.
- * - a peak is a reading above the estimate by more than the tick.
- * And it does not decay while idle: an old estimate is known to be old (`learnedAt`) and probed, not assumed better.
+ * Peak EWMA after Finagle (com.twitter.finagle.loadbalancer.PeakEwma): a mean that forgets exponentially with
+ * τ = 10 s, jumps to a peak at once and comes down slowly. What differs, and why:
+ * - A reading counts 1 and fades with its age, `Σ reading·e^(-age/τ) / Σ e^(-age/τ)`. Finagle weighs a reading by the
+ *   time since the one before. A Worker's clock moves in whole milliseconds and on I/O only, so of many readings in
+ *   one tick all but the first would weigh nothing, and the first is one that crossed the tick: 0.4 ms would be
+ *   seen as 1. So also the first readings after a start are a plain mean.
+ * - A peak is a reading above the estimate by more than a tick, for the same reason.
+ * - It does not decay while idle: an old estimate is known to be old and is probed, not assumed to be better.
  */
 
 /** Time constant, milliseconds (Finagle's default decay time). */
@@ -16,30 +17,23 @@ export const TAU_MS = 10_000;
 export const TICK_MS = 1;
 
 export interface Ewma {
-  /** Estimate before the readings of this tick; null: there was none. */
-  readonly base: number | null;
-  /** Weight of `base` against the mean of this tick's readings. */
-  readonly keep: number;
+  /** The estimate is `sum / weight`. */
   readonly sum: number;
-  readonly count: number;
+  readonly weight: number;
   /** Of the last reading, milliseconds. */
   readonly at: number;
 }
 
-export function ewmaValue({ base, keep, sum, count }: Ewma): number {
-  const mean = sum / count;
-  return base === null ? mean : base * keep + mean * (1 - keep);
-}
+export const ewmaValue = ({ sum, weight }: Ewma): number => sum / weight;
 
 /** @param reading milliseconds; what is not a number of milliseconds is not learned */
 export function observe(ewma: Ewma | null, reading: number, now: number): Ewma | null {
   if (!Number.isFinite(reading) || reading < 0) return ewma;
-  if (ewma === null) return { base: null, keep: 0, sum: reading, count: 1, at: now };
-  const value = ewmaValue(ewma);
-  const elapsed = Math.max(0, now - ewma.at);
-  if (reading > value + TICK_MS) return { base: reading, keep: 1, sum: reading, count: 1, at: now };
-  if (elapsed === 0) return { ...ewma, sum: ewma.sum + reading, count: ewma.count + 1 };
-  return { base: value, keep: Math.exp(-elapsed / TAU_MS), sum: reading, count: 1, at: now };
+  if (ewma === null) return { sum: reading, weight: 1, at: now };
+  const fade = Math.exp(-Math.max(0, now - ewma.at) / TAU_MS);
+  const weight = ewma.weight * fade + 1;
+  const isPeak = reading > ewmaValue(ewma) + TICK_MS;
+  return { sum: isPeak ? reading * weight : ewma.sum * fade + reading, weight, at: Math.max(now, ewma.at) };
 }
 
 /** Readings kept for the quantiles. */
