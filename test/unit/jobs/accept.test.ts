@@ -1,0 +1,112 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { TrainRequest } from '../../../core/contracts/job.ts';
+import type { Task } from '../../../core/contracts/task.ts';
+import { columns } from '../../../core/datasets/columns.ts';
+import { importDataset } from '../../../core/datasets/import.ts';
+import { acceptJob } from '../../../core/jobs/accept.ts';
+import { jobIdFrom } from '../../../core/jobs/id.ts';
+import { nextTask, unfinishedTasks } from '../../../core/jobs/resume.ts';
+import { newestJobs, viewJob } from '../../../core/jobs/view.ts';
+import { buildMlp } from '../../../core/onnx/builders/mlp.ts';
+import { putBlob } from '../../../core/storage/blobs.ts';
+import { type MemoryStore, memoryStore } from '../memory-store.ts';
+
+const NOW = new Date('2026-01-02T03:04:05Z');
+
+describe('accepting a job', () => {
+  let store: MemoryStore;
+  let sent: Task[];
+  let spec: TrainRequest;
+  const queue = {
+    send: (tasks: readonly Task[]) => {
+      sent.push(...tasks);
+      return Promise.resolve();
+    },
+  };
+  const accept = (request: unknown, job = 'job_00000001') =>
+    acceptJob(store, queue, request, { job, now: NOW });
+
+  beforeEach(async () => {
+    store = memoryStore();
+    sent = [];
+    const split = columns({
+      x: { spec: { dtype: 'F32', shape: [3] }, data: new Float32Array(12) },
+      y: { spec: { dtype: 'U8', shape: [] }, data: new Uint8Array(4) },
+    });
+    await importDataset(store, {
+      name: 'd',
+      splits: { train: split, test: split },
+      shards: 2,
+      now: () => NOW,
+    });
+    const graph = buildMlp({ inputs: 3, hidden: [2], classes: 2, inputName: 'x', outputName: 'p' });
+    spec = {
+      kind: 'train',
+      model: { name: 'm', graph: await putBlob(store, graph) },
+      dataset: { name: 'd' },
+      loss: { kind: 'softmax-cross-entropy', output: 'p', target: 'y' },
+      shards: 2,
+    };
+  });
+
+  test('settles the dataset version, stores the spec and queues the plan', async () => {
+    const accepted = await accept(spec);
+    expect(accepted.spec.dataset).toEqual({ name: 'd', version: 1 });
+    expect(sent).toEqual([{ v: 1, kind: 'plan', job: 'job_00000001' }]);
+    expect(await viewJob(store, 'job_00000001', NOW)).toMatchObject({ status: 'queued', round: 0 });
+    expect(await newestJobs(store, 10)).toEqual(['job_00000001']);
+    expect(await unfinishedTasks(store)).toEqual(sent);
+    expect(await nextTask(store, 'job_00000002')).toBeUndefined();
+  });
+
+  test('twice with one id is one job, with another spec a conflict', async () => {
+    const first = await accept(spec);
+    expect(await accept(spec)).toEqual(first);
+    await expect(accept({ ...spec, epochs: 9 })).rejects.toMatchObject({ code: 'conflict' });
+  });
+
+  test('an idempotency key always names the same job', async () => {
+    expect(await jobIdFrom('a')).toBe(await jobIdFrom('a'));
+    expect(await jobIdFrom('a')).not.toBe(await jobIdFrom('b'));
+    expect(await jobIdFrom('a')).toMatch(/^job_[0-9a-f]{16}$/);
+  });
+
+  const wrong: readonly (readonly [string, (spec: TrainRequest) => unknown, string, string])[] = [
+    ['unknown field', (s) => ({ ...s, colour: 1 }), 'invalid', 'colour'],
+    [
+      'negative rate',
+      (s) => ({ ...s, optimizer: { kind: 'adam', learningRate: -1 } }),
+      'invalid',
+      'optimizer.learningRate',
+    ],
+    ['unknown optimizer', (s) => ({ ...s, optimizer: { kind: 'magic' } }), 'invalid', 'optimizer.kind'],
+    ['no such dataset', (s) => ({ ...s, dataset: { name: 'e' } }), 'unprocessable', 'dataset'],
+    ['no such version', (s) => ({ ...s, dataset: { name: 'd', version: 7 } }), 'unprocessable', 'dataset'],
+    [
+      'no such graph',
+      (s) => ({ ...s, model: { name: 'm', graph: '0'.repeat(64) } }),
+      'unprocessable',
+      'model.graph',
+    ],
+    ['input of another shape', (s) => ({ ...s, inputs: { x: 'y' } }), 'unprocessable', 'inputs.x'],
+    ['input that is not there', (s) => ({ ...s, inputs: { z: 'x' } }), 'unprocessable', 'inputs.z'],
+    ['no such output', (s) => ({ ...s, loss: { ...s.loss, output: 'q' } }), 'unprocessable', 'loss.output'],
+    [
+      'target that is no class id',
+      (s) => ({ ...s, loss: { ...s.loss, target: 'x' } }),
+      'unprocessable',
+      'loss.target',
+    ],
+    [
+      'no such split',
+      (s) => ({ ...s, splits: { train: 'train', test: 'none' } }),
+      'unprocessable',
+      'splits.test',
+    ],
+    ['more shards than rows', (s) => ({ ...s, shards: 5 }), 'unprocessable', 'shards'],
+  ];
+  test.each(wrong)('refuses %s by field, before any work', async (_name, change, code, field) => {
+    await expect(accept(change(spec))).rejects.toMatchObject({ code, field });
+    expect(sent).toEqual([]);
+  });
+});
