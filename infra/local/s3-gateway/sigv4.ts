@@ -142,23 +142,26 @@ function checkSignedHeaders({ signedHeaders, expiresS }: Claim, headers: Headers
 
 const encoder = new TextEncoder();
 
-async function hmac(key: BufferSource, text: string): Promise<ArrayBuffer> {
+type Bytes = Uint8Array<ArrayBuffer>;
+type SigningKey = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
+
+async function hmac(key: Bytes, text: string): Promise<Bytes> {
   const algorithm = { name: 'HMAC', hash: 'SHA-256' };
   const imported = await crypto.subtle.importKey('raw', key, algorithm, false, ['sign']);
-  return crypto.subtle.sign('HMAC', imported, encoder.encode(text));
+  return new Uint8Array(await crypto.subtle.sign('HMAC', imported, encoder.encode(text)));
 }
 
 /** Derived keys of a warm gateway, by secret and scope: one a day and region. */
-const SIGNING_KEYS = new Map<string, Promise<CryptoKey>>();
+const SIGNING_KEYS = new Map<string, Promise<SigningKey>>();
 const MAX_SIGNING_KEYS = 16;
 
-async function deriveKey(secret: string, scope: string): Promise<CryptoKey> {
-  let key: BufferSource = encoder.encode(`AWS4${secret}`);
+async function deriveKey(secret: string, scope: string): Promise<SigningKey> {
+  let key: Bytes = new Uint8Array(encoder.encode(`AWS4${secret}`));
   for (const part of scope.split('/')) key = await hmac(key, part);
   return crypto.subtle.importKey('raw', key, { name: 'HMAC', hash: 'SHA-256' }, false, ['verify']);
 }
 
-function signingKey(secret: string, scope: string): Promise<CryptoKey> {
+function signingKey(secret: string, scope: string): Promise<SigningKey> {
   const name = `${secret}/${scope}`;
   const known = SIGNING_KEYS.get(name);
   if (known !== undefined) return known;
