@@ -1,0 +1,96 @@
+/** A router in this process, with functions where other Workers and the cloud are. */
+import { verify } from 'hono/jwt';
+import { createRouter } from '../../../functions/router/app.ts';
+import type { Environment } from '../../../functions/router/environment.ts';
+
+export const SECRET = 'a secret of at least thirty-two bytes';
+export const CLOUD_URL = 'https://cloud.test';
+export const JOBS_URL = 'https://jobs.test';
+
+/** What a target was asked. */
+export interface Seen {
+  readonly url: string;
+  readonly method: string;
+  readonly headers: Headers;
+  readonly body: string;
+}
+export type Answering = (seen: Seen, signal: AbortSignal) => Response | Promise<Response>;
+
+/** Signature only: the router's clock is moved by the tests. */
+async function checkToken(authorization: string | null): Promise<void> {
+  const token = authorization?.replace(/^Bearer /, '') ?? '';
+  await verify(token, SECRET, { alg: 'HS256', iat: false, exp: false });
+}
+
+export const json = (body: unknown, init: ResponseInit = {}) => Response.json(body, init);
+
+/** Never answers: rejects when it is given up, as fetch does. */
+export const hang: Answering = (_seen, signal) =>
+  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+
+export const refuse: Answering = () => Promise.reject(new TypeError('connection refused'));
+
+export interface RouterUnderTest {
+  ask(path: string, init?: RequestInit): Promise<Response>;
+  infer(headers?: Record<string, string>, body?: string): Promise<Response>;
+  /** Milliseconds that the clock is moved on. */
+  pass(ms: number): void;
+  answers: { edge: Answering; cloud: Answering; jobs: Answering };
+  readonly seen: { readonly edge: Seen[]; readonly cloud: Seen[]; readonly jobs: Seen[] };
+}
+
+export function routerUnderTest(variables: Partial<Environment> = {}, cloud = true): RouterUnderTest {
+  const seen: RouterUnderTest['seen'] = { edge: [], cloud: [], jobs: [] };
+  const answers: RouterUnderTest['answers'] = {
+    edge: () => json({ by: 'edge' }),
+    cloud: () => json({ by: 'cloud' }),
+    jobs: () => json({ by: 'jobs' }),
+  };
+  let passed = 0;
+  const start = Date.now();
+  const fetcher = (of: (url: string) => keyof typeof answers) => ({
+    async fetch(url: string, init: RequestInit): Promise<Response> {
+      const request = new Request(url, { ...init, signal: null });
+      const who = of(url);
+      const one = { url, method: request.method, headers: request.headers, body: await request.text() };
+      seen[who].push(one);
+      if (who !== 'edge') await checkToken(request.headers.get('authorization'));
+      return answers[who](one, init.signal as AbortSignal);
+    },
+  });
+  const environment: Environment = {
+    INFERENCE: fetcher(() => 'edge'),
+    ...(cloud ? { CLOUD_URL, JOBS_URL: `${JOBS_URL}/`, CLOUD_TOKEN_SECRET: SECRET } : {}),
+    ALLOW_ANONYMOUS: '1',
+    ...variables,
+  };
+  const router = createRouter({
+    dashboard: '<title>t</title><style>a{}</style><script>let a = 1;</script>',
+    clock: () => performance.now() + passed,
+    wallClock: () => start + passed,
+    random: () => 1 - 2 ** -32,
+    randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+    internet: fetcher((url) => (url.startsWith(JOBS_URL) ? 'jobs' : 'cloud')),
+  });
+  const ask: RouterUnderTest['ask'] = async (path, init) =>
+    // `@host/path` asks under another name.
+    router.request(
+      path.startsWith('@') ? `http://${path.slice(1)}` : `http://127.0.0.1:8787${path}`,
+      init,
+      environment,
+    );
+  return {
+    ask,
+    infer: (headers = {}, body = '{"inputs":[]}') =>
+      ask('/v2/models/m/infer', {
+        method: 'POST',
+        body,
+        headers: { 'content-type': 'application/json', ...headers },
+      }),
+    pass: (ms) => {
+      passed += ms;
+    },
+    answers,
+    seen,
+  };
+}

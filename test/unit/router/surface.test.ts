@@ -1,0 +1,279 @@
+import { createHash } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { BASE_EJECTION_MS } from '../../../core/routing/ejection.ts';
+import type { Environment } from '../../../functions/router/environment.ts';
+import { hang, json, refuse, routerUnderTest } from './stand-ins.ts';
+
+const JSON_TYPE = { 'content-type': 'application/json' };
+const post = (headers: Record<string, string> = {}, body = '{}'): RequestInit => ({
+  method: 'POST',
+  body,
+  headers: { ...JSON_TYPE, ...headers },
+});
+
+describe('paths', () => {
+  it.each(['/nope', '/v2/nope', '/v2/models', '/v1', '/v1/nope', '/v1/jobs/a/b/c', '/index.html'])(
+    '%s is not there',
+    async (path) => {
+      const response = await routerUnderTest().ask(path);
+      expect(response.status).toBe(404);
+      expect(await response.json()).toEqual({ error: `no such path: ${path}`, code: 'not_found' });
+    },
+  );
+
+  it.each([
+    ['DELETE', '/v2', 'GET'],
+    ['GET', '/v2/models/m/infer', 'POST'],
+    ['POST', '/v2/models/m', 'GET'],
+    ['PUT', '/v1/jobs', 'GET, POST'],
+    ['POST', '/v1/jobs/job_1', 'GET, DELETE'],
+    ['POST', '/v1/routing', 'GET'],
+    ['POST', '/metrics', 'GET'],
+    ['OPTIONS', '/v1/jobs', 'GET, POST'],
+    ['POST', '/', 'GET'],
+  ])('%s %s is not allowed, only %s', async (method, path, allow) => {
+    const router = routerUnderTest();
+    const response = await router.ask(path, { method });
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe(allow);
+    expect(await response.json()).toMatchObject({ code: 'method_not_allowed' });
+    expect(router.seen).toEqual({ edge: [], cloud: [], jobs: [] });
+  });
+
+  it('answers HEAD as GET, without the body', async () => {
+    const router = routerUnderTest();
+    const response = await router.ask('/v2', { method: 'HEAD' });
+    expect([response.status, await response.text()]).toEqual([200, '']);
+    expect(router.seen.edge[0]?.method).toBe('GET');
+  });
+
+  it('says nothing of what broke inside', async () => {
+    const router = routerUnderTest({ INFERENCE: undefined as unknown as Environment['INFERENCE'] }, false);
+    const response = await router.infer();
+    expect(response.status).toBe(502);
+    expect(await response.json()).toEqual({
+      error: 'the edge target could not be reached',
+      code: 'bad_gateway',
+    });
+  });
+});
+
+describe('the jobs and models API', () => {
+  it('is asked with the token, the ids and what means something there', async () => {
+    const router = routerUnderTest();
+    const response = await router.ask(
+      '/v1/jobs?limit=3',
+      post({ 'idempotency-key': 'k', cookie: 'c', 'x-request-id': 'r9' }, '{"a":1}'),
+    );
+    expect(await response.json()).toEqual({ by: 'jobs' });
+    const [seen] = router.seen.jobs;
+    expect(seen).toMatchObject({ url: 'https://jobs.test/v1/jobs?limit=3', method: 'POST', body: '{"a":1}' });
+    expect(seen?.headers.get('idempotency-key')).toBe('k');
+    expect(seen?.headers.get('x-request-id')).toBe('r9');
+    expect(seen?.headers.get('cookie')).toBeNull();
+    expect(response.headers.get('x-request-id')).toBe('r9');
+  });
+
+  it('passes statuses, locations and failures through', async () => {
+    const router = routerUnderTest();
+    router.answers.jobs = () =>
+      json({ error: 'no' }, { status: 422, headers: { location: '/v1/jobs/job_1', 'set-cookie': 'a=b' } });
+    const response = await router.ask('/v1/jobs', post());
+    expect(response.status).toBe(422);
+    expect(response.headers.get('location')).toBe('/v1/jobs/job_1');
+    expect(response.headers.get('set-cookie')).toBeNull();
+    router.answers.jobs = refuse;
+    expect((await router.ask('/v1/jobs')).status).toBe(502);
+    expect((await routerUnderTest({}, false).ask('/v1/jobs')).status).toBe(503);
+  });
+
+  it('takes no writes that a page elsewhere could send', async () => {
+    const router = routerUnderTest();
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=a',
+      '',
+    ])
+      expect((await router.ask('/v1/jobs', post({ 'content-type': type }))).status).toBe(415);
+    expect(router.seen.jobs).toEqual([]);
+    expect((await router.ask('/v1/jobs/job_1', { method: 'DELETE' })).status).toBe(200);
+  });
+
+  it('streams: an event reaches the client before the next one is there', async () => {
+    const router = routerUnderTest();
+    const { readable, writable } = new TransformStream<Uint8Array, Uint8Array>();
+    const writer = writable.getWriter();
+    router.answers.jobs = () => new Response(readable, { headers: { 'content-type': 'text/event-stream' } });
+    const response = await router.ask('/v1/jobs/job_1/events', { headers: { 'last-event-id': '4' } });
+    expect(response.headers.get('content-type')).toBe('text/event-stream');
+    expect(router.seen.jobs[0]?.headers.get('last-event-id')).toBe('4');
+    const reader = response.body!.getReader();
+    for (const event of ['one', 'two']) {
+      void writer.write(new TextEncoder().encode(event));
+      expect(new TextDecoder().decode((await reader.read()).value)).toBe(event);
+    }
+    await reader.cancel();
+  });
+
+  it('makes a token anew every 30 s, not for each request', async () => {
+    const router = routerUnderTest();
+    const tokens = async () => {
+      await router.ask('/v1/jobs');
+      return router.seen.jobs.at(-1)?.headers.get('authorization');
+    };
+    const first = await tokens();
+    router.pass(BASE_EJECTION_MS - 1);
+    expect(await tokens()).toBe(first);
+    router.pass(1);
+    expect(await tokens()).not.toBe(first);
+  });
+});
+
+describe('who may ask', () => {
+  const token = { authorization: 'Bearer let-me-in' };
+  const open = {};
+  const closed = { ALLOW_ANONYMOUS: '0' };
+  const locked = { API_TOKEN: 'let-me-in', ALLOW_ANONYMOUS: '' };
+  const all = { ...locked, REQUIRE_AUTH: '1' };
+  const requests = {
+    read: ['/v1/jobs', {}],
+    routing: ['/v1/routing', {}],
+    write: ['/v1/jobs', post()],
+    cancel: ['/v1/jobs/job_1', { method: 'DELETE' }],
+    infer: ['/v2/models/m/infer', post()],
+    metrics: ['/metrics', {}],
+    page: ['/', {}],
+  } as const;
+
+  it.each([
+    [
+      'anonymous local',
+      open,
+      {},
+      { read: 200, routing: 200, write: 200, cancel: 200, infer: 200, metrics: 200, page: 200 },
+    ],
+    [
+      'no token set',
+      closed,
+      {},
+      { read: 200, routing: 200, write: 401, cancel: 401, infer: 200, metrics: 200, page: 200 },
+    ],
+    [
+      'token not given',
+      locked,
+      {},
+      { read: 401, routing: 401, write: 401, cancel: 401, infer: 200, metrics: 200, page: 200 },
+    ],
+    [
+      'token given',
+      locked,
+      token,
+      { read: 200, routing: 200, write: 200, cancel: 200, infer: 200, metrics: 200, page: 200 },
+    ],
+    [
+      'token for all, not given',
+      all,
+      {},
+      { read: 401, routing: 401, write: 401, cancel: 401, infer: 401, metrics: 401, page: 200 },
+    ],
+    [
+      'token for all, given',
+      all,
+      token,
+      { read: 200, routing: 200, write: 200, cancel: 200, infer: 200, metrics: 200, page: 200 },
+    ],
+  ] as const)('%s', async (_, variables, headers, expected) => {
+    const router = routerUnderTest(variables);
+    const statuses: Record<string, number> = {};
+    for (const [name, [path, init]] of Object.entries(requests) as [
+      string,
+      readonly [string, RequestInit],
+    ][]) {
+      const given = { ...(init.headers as Record<string, string> | undefined), ...headers };
+      statuses[name] = (await router.ask(path, { ...init, headers: given })).status;
+    }
+    expect(statuses).toEqual(expected);
+  });
+
+  it.each([
+    '',
+    'let-me-in',
+    'Bearer ',
+    'Bearer let-me-i',
+    'Bearer let-me-in2',
+    'bearer let-me-in',
+    'Basic bGV0',
+  ])('refuses %j', async (authorization) => {
+    const response = await routerUnderTest(locked).ask('/v1/jobs', { headers: { authorization } });
+    expect(response.status).toBe(401);
+    expect(await response.json()).toMatchObject({ code: 'unauthorized', field: 'authorization' });
+  });
+
+  it('takes anonymous writes at this machine’s own names only: a rebound name is not one', async () => {
+    const router = routerUnderTest();
+    const at = (host: string) => router.ask(`@${host}/v1/jobs`, post());
+    expect((await at('localhost:1')).status).toBe(200);
+    expect((await at('evil.example')).status).toBe(401);
+    expect((await at('127.0.0.1.evil.example')).status).toBe(401);
+  });
+});
+
+describe('a wrong configuration', () => {
+  it.each([
+    ['CLOUD_TOKEN_SECRET', { CLOUD_TOKEN_SECRET: '' }],
+    ['CLOUD_URL', { CLOUD_URL: 'cloud.example' }],
+    ['JOBS_URL', { JOBS_URL: 'ftp://x' }],
+    ['MAX_BODY_BYTES', { MAX_BODY_BYTES: '4MB' }],
+    ['REQUIRE_AUTH', { REQUIRE_AUTH: 'yes', API_TOKEN: 'x' }],
+    ['API_TOKEN', { REQUIRE_AUTH: '1' }],
+    ['ROUTING_POLICY', { ROUTING_POLICY: 'best' }],
+  ] as const)('of %s is said, by name', async (field, variables) => {
+    const response = await routerUnderTest(variables).infer();
+    expect(response.status).toBe(503);
+    expect(await response.json()).toMatchObject({ code: 'unavailable', field });
+  });
+});
+
+describe('metrics', () => {
+  it('count answers by target, reason and status, and what else there is to watch', async () => {
+    const router = routerUnderTest();
+    await router.infer();
+    router.answers.edge = refuse;
+    await router.infer();
+    await router.infer({ 'x-causeway-deadline-ms': 'x' });
+    router.answers.cloud = hang;
+    await router.infer({ 'x-causeway-deadline-ms': '20', 'x-causeway-target': 'cloud' });
+    const response = await router.ask('/metrics');
+    expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
+    const lines = (await response.text()).split('\n');
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        'causeway_requests_total{target="edge",reason="no-estimate",status="200"} 1',
+        'causeway_requests_total{target="cloud",reason="fallback",status="200"} 1',
+        'causeway_requests_total{target="cloud",reason="pinned",status="504"} 1',
+        'causeway_refused_total{status="400"} 1',
+        'causeway_attempts_total{target="edge",result="failed"} 1',
+        'causeway_attempts_total{target="cloud",result="timeout"} 1',
+        'causeway_fallbacks_total{from="edge",to="cloud"} 1',
+        'causeway_target_latency_seconds_count{target="edge"} 1',
+        'causeway_in_flight{target="cloud"} 0',
+        'causeway_ejected{target="edge"} 0',
+        'causeway_ejections_total{target="edge"} 0',
+      ]),
+    );
+  });
+});
+
+describe('the dashboard', () => {
+  it('runs its own script and style, by their hashes, and nothing else', async () => {
+    const { headers } = await routerUnderTest().ask('/');
+    const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
+    const policy = headers.get('content-security-policy')!.split('; ');
+    expect(policy).toContain(`default-src 'none'`);
+    expect(policy).toContain(`script-src ${hash('let a = 1;')}`);
+    expect(policy).toContain(`style-src ${hash('a{}')}`);
+    expect(policy).toContain(`frame-ancestors 'none'`);
+    expect(headers.get('content-type')).toBe('text/html; charset=utf-8');
+  });
+});
