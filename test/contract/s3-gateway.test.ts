@@ -333,7 +333,7 @@ describe('lists', () => {
     expect([none.KeyCount, none.IsTruncated]).toEqual([0, false]);
   });
 
-  it('refuse a token that is none of theirs, and a number that is none', async () => {
+  it('refuse a number of keys that is none', async () => {
     await rejects(list({ MaxKeys: -1 }), 400, 'InvalidArgument');
   });
 });

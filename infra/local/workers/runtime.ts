@@ -12,6 +12,8 @@ export interface LocalWorker {
   readonly vars: Readonly<Record<string, string>>;
   /** On 127.0.0.1, past miniflare's entry Worker (0.2 ms quicker); 0: any free one; undefined: reached only by other Workers. */
   readonly port: number | undefined;
+  /** What the caller calls the port, for the message where it is taken. */
+  readonly portField?: string;
 }
 
 interface Bindings {

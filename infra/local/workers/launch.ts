@@ -1,0 +1,78 @@
+/** Starts built Workers in one workerd, over R2 buckets on disk, and ends it. */
+import { createWriteStream } from 'node:fs';
+import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { Log, LogLevel, Miniflare, type WorkerOptions } from 'miniflare';
+import { Fault } from '../../../core/errors.ts';
+import { holdWorkerd } from './lifetime.ts';
+import { type LocalWorker, workerOptions } from './runtime.ts';
+
+export interface LaunchedWorkers {
+  /** By the Worker's name, without a slash at the end; only of those that have a port. */
+  readonly urls: ReadonlyMap<string, string>;
+  /** workerd's standard output and error, appended. */
+  readonly logFile: string;
+  stop(): Promise<void>;
+}
+
+/** @param cause what miniflare threw */
+function asFault(cause: unknown, workers: readonly LocalWorker[]): Fault {
+  const { code, message = 'unknown error' } = cause as { code?: string; message?: string };
+  if (code !== 'ERR_ADDRESS_IN_USE') {
+    return new Fault('internal', `the Workers did not start: ${message}`, { cause });
+  }
+  const port = Number(/:(\d+)\)/.exec(message)?.[1]);
+  const field = workers.find((worker) => worker.port === port)?.portField ?? 'port';
+  const taken = `${field}: port ${port} of 127.0.0.1 is taken; choose another`;
+  return new Fault('conflict', taken, { field, cause });
+}
+
+/**
+ * @param stateDir buckets, log and process id lie below it
+ * @throws Fault as startEdge does
+ */
+export async function launch(stateDir: string, workers: readonly LocalWorker[]): Promise<LaunchedWorkers> {
+  const options: WorkerOptions[] = workerOptions(workers);
+  const lifetime = await holdWorkerd(stateDir);
+  const logFile = join(stateDir, 'workerd.log');
+  const log = createWriteStream(logFile, { flags: 'a' });
+  const miniflare = new Miniflare({
+    host: '127.0.0.1',
+    port: 0,
+    // No request for the machine's place in the world, no metrics, no console of its own.
+    cf: false,
+    telemetry: { enabled: false },
+    log: new Log(LogLevel.NONE),
+    handleRuntimeStdio(stdout: Readable, stderr: Readable) {
+      stdout.pipe(log, { end: false });
+      stderr.pipe(log, { end: false });
+    },
+    unsafeRuntimeEnv: { ...lifetime.environment },
+    r2Persist: join(stateDir, 'r2'),
+    workers: options,
+  });
+  const end = async () => {
+    await miniflare.dispose();
+    log.end();
+    await lifetime.release();
+  };
+  try {
+    await miniflare.ready;
+  } catch (thrown) {
+    await end().catch(() => {});
+    throw asFault(thrown, workers);
+  }
+  const urls = new Map<string, string>();
+  for (const { name, port } of workers) {
+    if (port !== undefined) urls.set(name, (await miniflare.unsafeGetDirectURL(name)).origin);
+  }
+  let stopped: Promise<void> | undefined;
+  return {
+    urls,
+    logFile,
+    stop() {
+      stopped ??= end();
+      return stopped;
+    },
+  };
+}
