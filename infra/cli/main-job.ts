@@ -50,8 +50,11 @@ export async function ensureMnist(stack: Stack, client: Client): Promise<Trained
           const spec = await mnistJob(stack.store, await importMnist(stack.store));
           const { job } = await client.createJob(spec);
           context.job = job;
+          let shown = -1;
           const result = await client.follow(job, (view) => {
-            task.output = progressLine(view);
+            // A terminal redraws one line; a log gets one line a round.
+            if (process.stdout.isTTY || view.round !== shown) task.output = progressLine(view);
+            shown = view.round;
           });
           const { seconds, samplesPerSecond } = await client.job(job);
           task.title = `Train on the fleet: ${outcome(MNIST, result)} after ${duration(seconds)}, ${count(samplesPerSecond)} samples/s`;

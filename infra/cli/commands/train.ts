@@ -110,8 +110,11 @@ async function train(name: string, options: TrainOptions): Promise<void> {
   }
   if (options.json !== true) console.log(`job ${created.job}`);
   const live = process.stdout.isTTY;
+  let shown = -1;
   const result = await client.follow(created.job, (job) => {
-    if (options.json === true) return;
+    // A terminal redraws one line; a log gets one line a round.
+    if (options.json === true || (!live && job.round === shown)) return;
+    shown = job.round;
     process.stdout.write(live ? `\r\u001b[K${progressLine(job)}` : `${progressLine(job)}\n`);
   });
   if (options.json === true) printJson(result);

@@ -29,7 +29,11 @@ export async function readCsv(path: string, options: CsvOptions): Promise<CsvSpl
   const rows: Float32Array[] = [];
   const labels: number[] = [];
   let features: string[] | undefined;
-  const parser = createReadStream(path).pipe(parseCsv({ columns: true, info: true, bom: true, trim: true }));
+  const parser = parseCsv({ columns: true, info: true, bom: true, trim: true });
+  const file = createReadStream(path);
+  // pipe does not pass errors on: without this a missing file would end the process.
+  file.on('error', (error) => parser.destroy(error));
+  file.pipe(parser);
   try {
     for await (const { record, info } of parser as AsyncIterable<CsvRow>) {
       features ??= featuresOf(path, Object.keys(record), options.target);

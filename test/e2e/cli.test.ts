@@ -1,0 +1,104 @@
+/** The command line as a user types it, against a running stack. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type Stack, startStack } from '../../infra/local/stack.ts';
+
+const words = (line: string) => line.split(' ');
+const MAIN = fileURLToPath(new URL('../../infra/cli/main.ts', import.meta.url));
+
+describe('causeway', () => {
+  let folder: string;
+  let stack: Stack;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'causeway-cli-'));
+    stack = await startStack({ stateDir: join(folder, 'state'), port: 0 });
+  });
+  afterAll(async () => {
+    await stack?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const causeway = (...args: string[]) =>
+    new Promise<{ code: number; out: string; err: string }>((resolve) => {
+      const env = { ...process.env, CAUSEWAY_STATE: join(folder, 'state') };
+      execFile(process.execPath, [MAIN, ...args], { env }, (error, out, err) => {
+        resolve({ code: typeof error?.code === 'number' ? error.code : 0, out, err });
+      });
+    });
+
+  test('imports a CSV, trains on it, releases, predicts, promotes', { timeout: 120_000 }, async () => {
+    const file = join(folder, 'blobs.csv');
+    // Two clouds of points, apart along both axes.
+    const lines = Array.from({ length: 400 }, (_, i) => {
+      const kind = i % 2;
+      const jitter = ((i * 7919) % 1000) / 1000;
+      return `${kind * 2 + jitter},${-kind * 2 + jitter / 2},${kind}`;
+    });
+    await writeFile(file, ['a,b,kind', ...lines].join('\n'));
+    const imported = await causeway('import', 'csv', 'points', '--file', file, '--target', 'kind', '--json');
+    expect(imported, imported.err).toMatchObject({ code: 0 });
+    expect(JSON.parse(imported.out)).toMatchObject({ name: 'points', version: 1 });
+
+    const trained = await causeway(
+      ...words(
+        'train points --data points --input features --classes 2 --hidden 8 --batch-size 16 --epochs 8 --learning-rate 0.02 --gate 0.95',
+      ),
+    );
+    expect(trained.code, trained.err + trained.out).toBe(0);
+    expect(trained.out).toMatch(/released points 1, test accuracy/);
+
+    const jobs = await causeway('jobs', '--json');
+    expect(JSON.parse(jobs.out)).toMatchObject([{ model: 'points', status: 'succeeded' }]);
+    const predicted = await causeway('predict', 'points', '--data', 'points', '--row', '1', '--json');
+    expect(predicted.code, predicted.err).toBe(0);
+    expect(JSON.parse(predicted.out)).toMatchObject({ body: { model_name: 'points', model_version: '1' } });
+    expect((await causeway('models', 'promote', 'points', 'beta', '1')).code).toBe(0);
+    expect((await causeway('models')).out).toMatch(/points\s+1\s+beta → 1, stable → 1/);
+  });
+
+  test('a job that misses its gate fails, with exit code 1 and the figure', { timeout: 60_000 }, async () => {
+    const missed = await causeway(
+      ...words(
+        'train points --data points --input features --classes 2 --hidden 2 --epochs 1 --learning-rate 0.000001 --gate 1',
+      ),
+    );
+    expect(missed.out).toMatch(/failed: not released: accuracy is .* asks for at least 1/);
+    expect(missed.code).toBe(1);
+  });
+
+  const wrong: readonly (readonly [string, string[], RegExp])[] = [
+    ['an unknown option', ['up', '--nope'], /unknown option/],
+    ['a port that is none', ['up', '--port', '70000'], /whole number from 0 to 65535/],
+    ['a file that is not there', ['import', 'csv', 'x', '--file', '/none.csv', '--target', 'a'], /none\.csv/],
+    ['a dataset that is not there', ['train', 'x', '--data', 'nope'], /no dataset nope/],
+    ['a model that is not there', ['models', 'releases', 'nope'], /no model nope/],
+    ['a job that is not there', ['jobs', 'show', 'job_00000000'], /no job/],
+    ['a release that is not there', ['models', 'promote', 'points', 'stable', '9'], /no release 9/],
+  ];
+  test.each(wrong)('refuses %s with exit code 2', async (_name, args, message) => {
+    const { code, err } = await causeway(...args);
+    expect(err).toMatch(message);
+    expect(err).not.toMatch(/\n\s+at /);
+    expect(code).toBe(2);
+  });
+
+  test('a corrupt IDX file is refused by name', async () => {
+    const bad = join(folder, 'bad.idx');
+    await writeFile(bad, Uint8Array.of(0, 0, 8, 3, 0, 0));
+    const files = ['--images', bad, '--labels', bad, '--test-images', bad, '--test-labels', bad];
+    const { code, err } = await causeway('import', 'idx', 'x', ...files);
+    expect(err).toMatch(/bad\.idx: not an IDX file/);
+    expect(code).toBe(2);
+  });
+
+  test.each(['up', 'import', 'train', 'jobs', 'predict', 'models'])('%s has help', async (command) => {
+    const { code, out } = await causeway(command, '--help');
+    expect(out).toMatch(new RegExp(`Usage: causeway ${command}`));
+    expect(code).toBe(0);
+  });
+});
