@@ -117,7 +117,7 @@ export function snapshot(state: RoutingState, model: string, now: number): Targe
       trialUnderWay: trialUnderWay(known.health, now),
       inFlight: load(known, now),
       lanes: LANES[target],
-      latencyMs: ewma === null ? null : ewmaValue(ewma),
+      latencyMs: ewma === null ? null : ewmaValue(ewma, now),
       learnedAt: ewma === null ? null : ewma.at,
     });
   }
@@ -223,7 +223,7 @@ function atLeast(known: TargetState, attempt: Attempt, elapsed: number, now: num
   const reading = unloaded(attempt, elapsed);
   const isWarm = now - (known.models.get(attempt.model) ?? -Infinity) < WARM_MS;
   const ewma = isWarm ? known.warm : known.cold;
-  if (!attempt.infers || (ewma !== null && reading <= ewmaValue(ewma))) return known;
+  if (!attempt.infers || (ewma !== null && reading <= ewmaValue(ewma, now))) return known;
   const slower = observe(ewma, reading, now);
   return isWarm ? { ...known, warm: slower } : { ...known, cold: slower };
 }

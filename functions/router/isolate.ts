@@ -100,7 +100,7 @@ function targetView(known: TargetState, now: number): TargetView {
     inFlight: known.inFlight,
     requests: known.requests,
     errors: known.errors,
-    ewmaMs: known.warm === null ? null : ewmaValue(known.warm),
+    ewmaMs: known.warm === null ? null : ewmaValue(known.warm, now),
     p50Ms: quantile(known.window, 0.5),
     p95Ms: quantile(known.window, 0.95),
     p99Ms: quantile(known.window, 0.99),

@@ -5,6 +5,8 @@ import {
   type Ewma,
   ewmaValue,
   observe,
+  MOST_READINGS,
+  PEAK_TAU_MS,
   quantile,
   remember,
   TAU_MS,
@@ -12,35 +14,56 @@ import {
   WINDOW,
 } from '../../../core/routing/estimate.ts';
 
-const learn = (readings: readonly (readonly [ms: number, at: number])[]) =>
+type Readings = readonly (readonly [ms: number, at: number])[];
+const learn = (readings: Readings) =>
   readings.reduce<Ewma | null>((ewma, [ms, at]) => observe(ewma, ms, at), null)!;
+const every = (gap: number, count: number, ms: number, from = 0): Readings =>
+  Array.from({ length: count }, (_, i) => [ms, from + i * gap] as const);
 
 describe('Peak EWMA', () => {
-  it('is the plain mean while nothing has faded', () => {
-    expect(ewmaValue(learn([[4, 0]]))).toBe(4);
-    expect(ewmaValue(learn([4.0, 4.5, 3.5, 4.0].map((ms) => [ms, 7] as const)))).toBeCloseTo(4, 12);
+  it('is the plain mean of its first readings', () => {
+    expect(ewmaValue(learn([[4, 0]]), 0)).toBe(4);
+    const alike = [4.0, 4.5, 3.5, 4.4].map((ms) => [ms, 7] as const);
+    expect(ewmaValue(learn(alike), 1e6)).toBeCloseTo(4.1, 9);
   });
 
-  it('takes a peak at once and comes down with the time constant', () => {
-    const steady = Array.from({ length: 20_000 }, (_, i) => [5, i * 10] as const);
-    const peak = observe(learn(steady), 105, 200_000)!;
-    expect(ewmaValue(peak)).toBeCloseTo(105, 9);
-    let after: Ewma = peak;
-    for (let at = 200_010; at <= 200_000 + TAU_MS; at += 10) after = observe(after, 5, at)!;
-    // One time constant later 1/e of the peak's 100 ms is left.
-    expect(ewmaValue(after) - 5).toBeCloseTo(100 / Math.E, 0);
+  it('takes a peak at once, and goes back to the mean whether there are readings or not', () => {
+    const before = learn(every(10, 1_000, 5));
+    const peak = observe(before, 105, 10_000)!;
+    expect(ewmaValue(peak, 10_000)).toBeCloseTo(105, 9);
+    const mean = 5 + 100 / (MOST_READINGS + 1);
+    const left = (105 - mean) / Math.E;
+    expect(ewmaValue(peak, 10_000 + PEAK_TAU_MS)).toBeCloseTo(mean + left, 0);
+    expect(ewmaValue(peak, 10_000 + 20 * PEAK_TAU_MS)).toBeCloseTo(mean, 0);
+    const busy = every(10, 2_000, 5, 10_010).reduce<Ewma>((ewma, [ms, at]) => observe(ewma, ms, at)!, peak);
+    expect(ewmaValue(busy, busy.at)).toBeCloseTo(5, 1);
+  });
+
+  it('follows a lasting change within the readings it is of, up at once, down soon', () => {
+    const slow = [...every(1, 5_000, 1), ...every(1, 5 * MOST_READINGS, 40, 5_000)];
+    expect(ewmaValue(learn(slow), 1e9)).toBeGreaterThan(38);
+    expect(ewmaValue(learn(slow.slice(0, 5_001)), 5_000)).toBe(40);
+    const quick = [...every(1, 5_000, 40), ...every(1, 5 * MOST_READINGS, 1, 5_000)];
+    expect(ewmaValue(learn(quick), 1e9)).toBeLessThan(2);
+  });
+
+  it('lets one probe speak after a long silence', () => {
+    const probed = learn([...every(1, 5_000, 40), [1, 5_000 + 5 * TAU_MS]]);
+    expect(ewmaValue(probed, probed.at + 10 * PEAK_TAU_MS)).toBeLessThan(12);
   });
 
   it.each([0.1, 0.4, 0.7])('sees %d ms through a clock of whole milliseconds', (service) => {
     let ewma: Ewma | null = null;
     let time = 0.123;
+    let sum = 0;
     for (let i = 0; i < 5_000; i++) {
       const end = time + service;
       ewma = observe(ewma, Math.floor(end) - Math.floor(time), Math.floor(end));
+      sum += ewmaValue(ewma!, Math.floor(end));
       time = end + 0.037;
     }
-    expect(ewmaValue(ewma!)).toBeGreaterThan(service * 0.9);
-    expect(ewmaValue(ewma!)).toBeLessThan(service * 1.1);
+    expect(sum / 5_000).toBeGreaterThan(service * 0.9);
+    expect(sum / 5_000).toBeLessThan(service * 1.1);
   });
 
   it('forgets what is very old', () => {
@@ -50,6 +73,7 @@ describe('Peak EWMA', () => {
           [500, 0],
           [3, 1e9],
         ]),
+        1e9,
       ),
     ).toBe(3);
   });
@@ -63,12 +87,16 @@ describe('Peak EWMA', () => {
   it('always lies between the least and the greatest reading, whatever the clock does', () => {
     const reading = fc.tuple(fc.double({ min: 0, max: 1e9, noNaN: true }), fc.integer({ min: 0, max: 1e12 }));
     fc.assert(
-      fc.property(fc.array(reading, { minLength: 1, maxLength: 50 }), (readings) => {
-        const value = ewmaValue(learn(readings));
-        const ms = readings.map(([each]) => each);
-        expect(value).toBeGreaterThanOrEqual(Math.min(...ms) * (1 - 1e-9));
-        expect(value).toBeLessThanOrEqual(Math.max(...ms) * (1 + 1e-9));
-      }),
+      fc.property(
+        fc.array(reading, { minLength: 1, maxLength: 50, size: 'max' }),
+        fc.nat(),
+        (readings, now) => {
+          const value = ewmaValue(learn(readings), now);
+          const ms = readings.map(([each]) => each);
+          expect(value).toBeGreaterThanOrEqual(Math.min(...ms) * (1 - 1e-9));
+          expect(value).toBeLessThanOrEqual(Math.max(...ms) * (1 + 1e-9));
+        },
+      ),
     );
   });
 });
