@@ -31,6 +31,12 @@ export function traceOf(headers: Headers, randomBytes: RandomBytes): Trace {
   };
 }
 
+/** As both requests to others and answers carry them. */
+export const traceHeaders = ({ requestId, traceparent }: Trace): Record<string, string> => ({
+  'x-request-id': requestId,
+  traceparent,
+});
+
 function parse(header: string | null): { readonly traceId: string; readonly sampled: boolean } | undefined {
   const [, version, traceId, parentId, flags, rest] = header?.match(TRACEPARENT) ?? [];
   if (version === undefined || traceId === undefined || parentId === undefined || flags === undefined) return;

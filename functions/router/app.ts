@@ -1,9 +1,8 @@
 /** The router's public surface: every path, who may ask, and where it goes. */
 import { type Context, Hono } from 'hono';
-import { RESPONSE_HEADERS } from '../../core/contracts/headers.ts';
 import { errorBody, Fault } from '../../core/errors.ts';
 import { CONTENT_TYPE } from '../../core/telemetry/metrics.ts';
-import { type RandomBytes, type Trace, traceOf } from '../../core/telemetry/trace.ts';
+import { type RandomBytes, type Trace, traceHeaders, traceOf } from '../../core/telemetry/trace.ts';
 import type { Upstream } from './attempt.ts';
 import { type Access, authorize, cloudAuthorizer } from './auth.ts';
 import { type Environment, type Fetcher, readConfig } from './environment.ts';
@@ -67,30 +66,28 @@ export function createRouter(options: RouterOptions): Hono<RouterEnv> {
   /** Kept when finished: a promise could die with the request that began it. */
   let page: Page | undefined;
 
-  const faultResponse = (thrown: unknown, headers?: Record<string, string>): Response => {
+  const faultResponse = (thrown: unknown, headers: Record<string, string>): Response => {
     const { status, body } = errorBody(thrown);
     // Of a thrown value that is no Fault the client sees nothing, so the operator must.
     if (!(thrown instanceof Fault)) console.error(thrown);
     deployment?.isolate.refused(status);
-    return Response.json(body, headers === undefined ? { status } : { status, headers });
+    return Response.json(body, { status, headers });
   };
 
-  /** Who may ask, and on every answer the names under which it can be found again. */
+  const named = (c: Context) => traceHeaders(traceOf(c.req.raw.headers, randomBytes));
+
+  /** Who may ask. The handler puts the trace on its answer. */
   const guarded =
     (access: Access | ((method: string) => Access), handler: Handler) => async (c: RouterContext) => {
       const request = c.req.raw;
       const trace = traceOf(request.headers, randomBytes);
-      let response: Response;
       try {
         deployment ??= deploy(c.env, options);
         authorize(deployment.config, request, typeof access === 'string' ? access : access(request.method));
-        response = await handler(c, trace, deployment);
+        return await handler(c, trace, deployment);
       } catch (thrown) {
-        response = faultResponse(thrown);
+        return faultResponse(thrown, traceHeaders(trace));
       }
-      response.headers.set(RESPONSE_HEADERS.requestId, trace.requestId);
-      response.headers.set(RESPONSE_HEADERS.traceparent, trace.traceparent);
-      return response;
     };
 
   const inference =
@@ -108,11 +105,15 @@ export function createRouter(options: RouterOptions): Hono<RouterEnv> {
     (method) => (method === 'GET' || method === 'HEAD' ? 'read' : 'write'),
     (c, trace, { jobs: api, config }) => proxyJobs(api, c.req.raw, config.maxBodyBytes, trace),
   );
-  const routing = guarded('read', (_c, _trace, { isolate }) => {
-    return Response.json(isolate.view(), { headers: { 'cache-control': 'no-store' } });
+  const routing = guarded('read', (_c, trace, { isolate }) => {
+    return Response.json(isolate.view(), {
+      headers: { ...traceHeaders(trace), 'cache-control': 'no-store' },
+    });
   });
-  const metrics = guarded('inference', (_c, _trace, { isolate }) => {
-    return new Response(isolate.metricsText(), { headers: { 'content-type': CONTENT_TYPE } });
+  const metrics = guarded('inference', (_c, trace, { isolate }) => {
+    return new Response(isolate.metricsText(), {
+      headers: { ...traceHeaders(trace), 'content-type': CONTENT_TYPE },
+    });
   });
   const root = async () => {
     page ??= await createPage(dashboard);
@@ -146,11 +147,11 @@ export function createRouter(options: RouterOptions): Hono<RouterEnv> {
     app.on([...methods], path, handler);
     const allow = methods.join(', ');
     app.all(path, (c) => {
-      const message = `${c.req.method} is not allowed here, only ${allow}`;
-      return faultResponse(new Fault('method_not_allowed', message), { allow });
+      const fault = new Fault('method_not_allowed', `${c.req.method} is not allowed here, only ${allow}`);
+      return faultResponse(fault, { ...named(c), allow });
     });
   }
-  app.notFound((c) => faultResponse(new Fault('not_found', `no such path: ${c.req.path}`)));
-  app.onError((thrown) => faultResponse(thrown));
+  app.notFound((c) => faultResponse(new Fault('not_found', `no such path: ${c.req.path}`), named(c)));
+  app.onError((thrown, c) => faultResponse(thrown, named(c)));
   return app;
 }

@@ -19,17 +19,10 @@ export interface Message {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-/** What a target's answer is made of; its body is complete, so that a failure on the way can still be mended. */
-export interface Answer {
-  readonly status: number;
-  readonly headers: Headers;
-  readonly body: ArrayBuffer;
-}
-
 export type Outcome =
-  | { readonly kind: 'answered'; readonly answer: Answer }
-  /** Its own failure, worth trying elsewhere; the answer says what it was. */
-  | { readonly kind: 'failed'; readonly answer: Answer }
+  | { readonly kind: 'answered'; readonly response: Response }
+  /** Its own failure, worth trying elsewhere; the response says what it was, and must be passed on or dropped. */
+  | { readonly kind: 'failed'; readonly response: Response }
   | { readonly kind: 'unreachable' }
   | { readonly kind: 'timeout' }
   | { readonly kind: 'cancelled' };
@@ -43,7 +36,9 @@ const TARGET_FAILURES: ReadonlySet<number> = new Set([401, 403, 408, 429]);
 const isFailure = (status: number) => status >= 500 || TARGET_FAILURES.has(status);
 
 /**
- * @param limitMs until the whole answer must be there
+ * Ends with the head of the answer: both targets send it when the work is done, and to read the body here only to
+ * write it again was seen to cost as much as the rest of the router.
+ * @param limitMs until the answer must begin
  * @param client aborted when the client goes away
  */
 export async function send(
@@ -70,9 +65,7 @@ export async function send(
       // Its bytes are a view of a buffer that nobody shares.
       ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> }),
     });
-    const { status } = response;
-    const answer = { status, headers: response.headers, body: await response.arrayBuffer() };
-    return { kind: isFailure(status) ? 'failed' : 'answered', answer };
+    return { kind: isFailure(response.status) ? 'failed' : 'answered', response };
   } catch {
     if (client?.aborted === true) return { kind: 'cancelled' };
     return { kind: abort.signal.aborted ? 'timeout' : 'unreachable' };
@@ -80,6 +73,11 @@ export async function send(
     clearTimeout(timer);
     client?.removeEventListener('abort', stop);
   }
+}
+
+/** Lets go of an answer that nobody will read, and of its connection. */
+export async function drop(outcome: Outcome): Promise<void> {
+  if (outcome.kind === 'failed') await outcome.response.body?.cancel().catch(() => undefined);
 }
 
 /** Requests in the target, itself included, as it reported; null where it did not. */

@@ -5,8 +5,8 @@ import { readJsonBytes } from '../../core/inference/body.ts';
 import type { AttemptResult } from '../../core/routing/state.ts';
 import type { TargetName } from '../../core/routing/targets.ts';
 import { serverTiming, type Timing } from '../../core/telemetry/server-timing.ts';
-import type { Trace } from '../../core/telemetry/trace.ts';
-import { type Message, type Outcome, reportedInFlight, send, type Upstream } from './attempt.ts';
+import { type Trace, traceHeaders } from '../../core/telemetry/trace.ts';
+import { drop, type Message, type Outcome, reportedInFlight, send, type Upstream } from './attempt.ts';
 import type { RouterConfig } from './environment.ts';
 import type { Isolate, Sent } from './isolate.ts';
 import { deadlineOf, pinOf } from './request.ts';
@@ -26,8 +26,9 @@ export interface Asked {
   readonly infers: boolean;
 }
 
-/** What of a target's answer reaches the client. */
-const PASSED_ON = ['content-type', 'allow', 'retry-after', ...Object.values(TARGET_HEADERS)];
+/** What of a target's answer reaches the client: of every one, and of those that are no success. */
+const PASSED_ON = ['content-type', ...Object.values(TARGET_HEADERS)];
+const PASSED_ON_REFUSED = [...PASSED_ON, 'allow', 'retry-after'];
 
 /** @throws Fault for what the router refuses itself; the targets' failures are answers */
 export async function routeInference(
@@ -56,7 +57,9 @@ export async function routeInference(
     const outcome = await send(upstreams[target], message, sent.limitMs, request.signal);
     const ms = isolate.finish(sent, resultOf(outcome));
     timings.push({ name: target, ms, description: describe(sent, outcome) });
+    const previous = last?.outcome;
     last = { sent, outcome };
+    if (previous !== undefined) await drop(previous);
     if (outcome.kind === 'answered' || outcome.kind === 'cancelled' || failed !== undefined) break;
     failed = target;
   }
@@ -67,13 +70,12 @@ export async function routeInference(
   const { target, reason } = attempt;
   const total = clock() - arrived;
   const asked = timings.reduce((sum, { ms }) => sum + ms, 0);
-  const response = respond(last.outcome, target, deadlineMs);
-  response.headers.set(RESPONSE_HEADERS.target, target);
-  response.headers.set(RESPONSE_HEADERS.reason, reason);
-  response.headers.set(
-    RESPONSE_HEADERS.serverTiming,
-    serverTiming([{ name: 'route', ms: total - asked }, ...timings]),
-  );
+  const response = respond(last.outcome, target, deadlineMs, {
+    ...traceHeaders(trace),
+    [RESPONSE_HEADERS.target]: target,
+    [RESPONSE_HEADERS.reason]: reason,
+    [RESPONSE_HEADERS.serverTiming]: serverTiming([{ name: 'route', ms: total - asked }, ...timings]),
+  });
   isolate.answered(target, reason, response.status);
   if (infers)
     isolate.routed({ model, target, reason, predictedMs, actualMs: asked, status: response.status });
@@ -87,10 +89,7 @@ async function messageOf(
   trace: Trace,
 ): Promise<Message> {
   const { url } = request;
-  const headers: Record<string, string> = {
-    [REQUEST_HEADERS.requestId]: trace.requestId,
-    [REQUEST_HEADERS.traceparent]: trace.traceparent,
-  };
+  const headers = traceHeaders(trace);
   if (trace.tracestate !== undefined) headers['tracestate'] = trace.tracestate;
   const path = url.slice(url.indexOf('/', url.indexOf('//') + 2));
   if (!infers) return { method: 'GET', path, body: undefined, headers };
@@ -101,7 +100,7 @@ async function messageOf(
 function resultOf(outcome: Outcome): AttemptResult {
   switch (outcome.kind) {
     case 'answered': {
-      const { status, headers } = outcome.answer;
+      const { status, headers } = outcome.response;
       const cold = headers.get(TARGET_HEADERS.cold) === '1';
       return { kind: 'answered', refused: status >= 400, cold, reported: reportedInFlight(headers) };
     }
@@ -124,20 +123,29 @@ const pastDeadline = (deadlineMs: number) =>
     field: REQUEST_HEADERS.deadline,
   });
 
-function respond(outcome: Outcome, target: TargetName, deadlineMs: number): Response {
+/** @param headers what the router adds; the target's are added to them */
+function respond(
+  outcome: Outcome,
+  target: TargetName,
+  deadlineMs: number,
+  headers: Record<string, string>,
+): Response {
+  const fault = (thrown: Fault) => {
+    const { status, body } = errorBody(thrown);
+    return Response.json(body, { status, headers });
+  };
   switch (outcome.kind) {
     case 'answered':
     case 'failed': {
-      const { status, headers, body } = outcome.answer;
+      const { status, headers: given, body } = outcome.response;
       // What passes between the router and a target is no answer to the client.
       if (outcome.kind === 'failed' && status < 500)
         return fault(new Fault('bad_gateway', `the ${target} target did not take the router's request`));
-      const passed = new Headers();
-      for (const name of PASSED_ON) {
-        const value = headers.get(name);
-        if (value !== null) passed.set(name, value);
+      for (const name of status === 200 ? PASSED_ON : PASSED_ON_REFUSED) {
+        const value = given.get(name);
+        if (value !== null) headers[name] = value;
       }
-      return new Response(body, { status, headers: passed });
+      return new Response(body, { status, headers });
     }
     case 'unreachable':
       return fault(new Fault('bad_gateway', `the ${target} target could not be reached`));
@@ -147,8 +155,3 @@ function respond(outcome: Outcome, target: TargetName, deadlineMs: number): Resp
       return fault(new Fault('unavailable', 'the client went away'));
   }
 }
-
-const fault = (thrown: Fault) => {
-  const { status, body } = errorBody(thrown);
-  return Response.json(body, { status });
-};

@@ -1,8 +1,7 @@
 /** The jobs and models API lives in the cloud: requests and answers pass through, event streams unbuffered. */
-import { REQUEST_HEADERS } from '../../core/contracts/headers.ts';
 import { Fault } from '../../core/errors.ts';
 import { readJsonBytes } from '../../core/inference/body.ts';
-import type { Trace } from '../../core/telemetry/trace.ts';
+import { type Trace, traceHeaders } from '../../core/telemetry/trace.ts';
 import type { Upstream } from './attempt.ts';
 
 const REQUEST_PASSED = ['accept', 'idempotency-key', 'last-event-id'];
@@ -24,10 +23,7 @@ export async function proxyJobs(
   if (api === undefined) throw new Fault('unavailable', 'this deployment has no jobs API (JOBS_URL)');
   const { pathname, search } = new URL(request.url);
   const method = request.method === 'HEAD' ? 'GET' : request.method;
-  const headers: Record<string, string> = {
-    [REQUEST_HEADERS.requestId]: trace.requestId,
-    [REQUEST_HEADERS.traceparent]: trace.traceparent,
-  };
+  const headers = traceHeaders(trace);
   for (const name of REQUEST_PASSED) {
     const value = request.headers.get(name);
     if (value !== null) headers[name] = value;
@@ -45,10 +41,10 @@ export async function proxyJobs(
     redirect: 'manual',
     ...(body === undefined ? {} : { body }),
   });
-  const passed = new Headers();
+  const passed = traceHeaders(trace);
   for (const name of RESPONSE_PASSED) {
     const value = response.headers.get(name);
-    if (value !== null) passed.set(name, value);
+    if (value !== null) passed[name] = value;
   }
   return new Response(response.body, { status: response.status, headers: passed });
 }

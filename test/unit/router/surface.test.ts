@@ -58,6 +58,17 @@ describe('paths', () => {
   });
 });
 
+describe('ids', () => {
+  it.each(['/v2', '/v1/jobs', '/v1/routing', '/metrics', '/nope', '/v2/models/m/infer'])(
+    'are on every answer: %s',
+    async (path) => {
+      const { headers } = await routerUnderTest().ask(path, { headers: { 'x-request-id': 'r2' } });
+      expect(headers.get('x-request-id')).toBe('r2');
+      expect(headers.get('traceparent')).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/);
+    },
+  );
+});
+
 describe('the jobs and models API', () => {
   it('is asked with the token, the ids and what means something there', async () => {
     const router = routerUnderTest();
