@@ -66,6 +66,8 @@ export async function routeInference(
   // Reading the request took all the time there was.
   if (last === undefined) throw pastDeadline(deadlineMs);
 
+  if (last.outcome.kind === 'failed' && !isOwnWords(last.outcome.response)) await drop(last.outcome);
+
   const { attempt, predictedMs } = last.sent;
   const { target, reason } = attempt;
   const total = clock() - arrived;
@@ -123,6 +125,9 @@ const pastDeadline = (deadlineMs: number) =>
     field: REQUEST_HEADERS.deadline,
   });
 
+/** What passes between the router and a target (a token, a limit) is no answer to the client; its own failure is. */
+const isOwnWords = ({ status }: Response) => status >= 500;
+
 /** @param headers what the router adds; the target's are added to them */
 function respond(
   outcome: Outcome,
@@ -138,8 +143,7 @@ function respond(
     case 'answered':
     case 'failed': {
       const { status, headers: given, body } = outcome.response;
-      // What passes between the router and a target is no answer to the client.
-      if (outcome.kind === 'failed' && status < 500)
+      if (outcome.kind === 'failed' && !isOwnWords(outcome.response))
         return fault(new Fault('bad_gateway', `the ${target} target did not take the router's request`));
       for (const name of status === 200 ? PASSED_ON : PASSED_ON_REFUSED) {
         const value = given.get(name);
