@@ -10,7 +10,8 @@ import { tensorValue } from '../../core/onnx/tensor.ts';
 import { createRandom } from '../../core/random.ts';
 import { DTYPES } from '../../core/tensors/dtypes.ts';
 import { elementCount, type TensorSpec, type TensorValue } from '../../core/tensors/tensor.ts';
-import { CASES, type Case, type Operand } from './cases.ts';
+import type { Case, Operand } from './cases/operands.ts';
+import { CASES } from './cases/table.ts';
 
 type Float = 'F32' | 'F64';
 

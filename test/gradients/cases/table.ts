@@ -1,0 +1,19 @@
+/** One or more cases for every operator with a gradient rule; each file is beside a file of core/autodiff/rules. */
+import { BROADCAST } from './broadcast.ts';
+import { ELEMENTWISE } from './elementwise.ts';
+import { LINEAR } from './linear.ts';
+import { LOSS } from './loss.ts';
+import { NORMALIZE } from './normalize.ts';
+import { REDUCE } from './reduce.ts';
+import { SHAPE } from './shape.ts';
+import type { Case } from './operands.ts';
+
+export const CASES: readonly Case[] = [
+  ...ELEMENTWISE,
+  ...BROADCAST,
+  ...LINEAR,
+  ...REDUCE,
+  ...SHAPE,
+  ...NORMALIZE,
+  ...LOSS,
+];
