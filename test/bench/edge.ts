@@ -1,6 +1,7 @@
 /**
- * `npm run bench:edge`: warm inference through the router over loopback, batch 1, beside the bare `session.run` in the
- * same workerd. The load generator is a separate program's library (autocannon) and does the timing.
+ * `npm run bench:edge`: warm inference through the router over loopback, batch 1, beside two Workers that only infer
+ * and beside the bare `session.run` in the same workerd. The load generator is a separate program's library
+ * (autocannon) and does the timing; it shares the processor with all of them.
  */
 import { rm } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
@@ -15,7 +16,7 @@ import { publishRelease } from '../../core/registry/releases.ts';
 import { putBlob } from '../../core/storage/blobs.ts';
 import { count, table } from '../../infra/cli/output.ts';
 import { startStack } from '../../infra/local/stack.ts';
-import { timeRawSession } from './edge-raw.ts';
+import { startBareWorkers, timeRawSession } from './edge-floor.ts';
 
 const SECONDS = 8;
 const CONNECTIONS = 32;
@@ -51,40 +52,48 @@ try {
       headers: { 'content-type': 'application/json', 'x-causeway-target': target },
       body,
     });
-  const infer = `${stack.routerUrl}/v2/models/bench/infer`;
-  await run(infer, 4, 2);
-  const single = await latencies(infer, body, 4_000);
-  const loaded = await run(infer, CONNECTIONS);
-  if (loaded.non2xx > 0 || loaded.errors > 0) throw new Error(`${loaded.non2xx} answers were not 2xx`);
-  const rawMs = await timeRawSession({
-    model,
-    input: 'image',
-    shape: [1, 784],
-    cacheDir: join(stateDir, 'build'),
-  });
+  const cacheDir = join(stateDir, 'build');
+  const bare = await startBareWorkers({ model, cacheDir });
+  const contenders = [
+    { name: 'through the router', url: `${stack.routerUrl}/v2/models/bench/infer` },
+    { name: 'two bare Workers', url: bare.url },
+  ];
+  const measured = [];
+  for (const { name, url } of contenders) {
+    await run(url, 4, 2);
+    const single = await latencies(url, body, 4_000);
+    const loaded = await run(url, CONNECTIONS);
+    if (loaded.non2xx > 0 || loaded.errors > 0)
+      throw new Error(`${name}: ${loaded.non2xx} answers were not 2xx`);
+    measured.push({ name, single, loaded });
+  }
+  await bare.stop();
+  const rawMs = await timeRawSession({ model, input: 'image', shape: [1, 784], cacheDir });
 
   console.log(`edge inference, MNIST MLP, batch 1, ${body.length} bytes of JSON, warm`);
   console.log(
     table(
       ['', 'P50 MS', 'P99 MS', 'REQUESTS/S'],
       [
-        [
-          'through the router, 1 connection',
+        ...measured.map(({ name, single }) => [
+          `${name}, 1 connection`,
           single.p50.toFixed(3),
           single.p99.toFixed(3),
           count(single.rate),
-        ],
-        [
-          `through the router, ${CONNECTIONS} connections`,
+        ]),
+        ...measured.map(({ name, loaded }) => [
+          `${name}, ${CONNECTIONS} connections`,
           loaded.latency.p50.toFixed(0),
           loaded.latency.p99.toFixed(0),
           count(loaded.requests.average),
-        ],
+        ]),
         ['session.run in the same workerd (mean)', rawMs.toFixed(4), '', count(1000 / rawMs)],
       ],
     ),
   );
-  console.log(`the router's p50 is ${(single.p50 / rawMs).toFixed(1)} × the bare run`);
+  const [ours, floor] = measured;
+  const ratio = ours!.single.p50 / floor!.single.p50;
+  console.log(`the router's p50 is ${ratio.toFixed(2)} × the bare Workers'`);
   console.log(
     'bundles:',
     stack.bundles.map(({ worker, bytes }) => `${worker} ${count(bytes / 1024)} KiB`).join(', '),
