@@ -59,7 +59,7 @@ function elements(tensor: TensorProto, dtype: DType): NumericArray {
     const length = rawData.length / bytes;
     return rawData.byteOffset % bytes === 0
       ? new array(rawData.buffer as ArrayBuffer, rawData.byteOffset, length)
-      : new array(rawData.slice().buffer);
+      : new array(Uint8Array.from(rawData).buffer); // not slice(): Node's Buffer does not copy there
   }
   const values = tensor[TYPED_FIELD[dtype]];
   if (dtype === 'I64') return BigInt64Array.from(values as readonly bigint[]);

@@ -57,6 +57,15 @@ describe('ONNX codec', () => {
     expect(raw?.buffer).toBe(bytes.buffer);
   });
 
+  it('reads data that is not aligned in the file, out of a Buffer too, whose slice() does not copy', () => {
+    const bytes = encodeModel(small());
+    for (let shift = 0; shift < 4; shift++) {
+      const file = Buffer.concat([new Uint8Array(shift), bytes]).subarray(shift);
+      const [w] = decodeModel(file).graph.initializer;
+      expect([...tensorValue(w!).data], `shifted by ${shift}`).toEqual([1, 2]);
+    }
+  });
+
   it('keeps fields it does not know', () => {
     // Field 25: functions, length-delimited (wire type 2), its bytes with their length before them.
     const bytes = encodeMessage(MODEL, {
