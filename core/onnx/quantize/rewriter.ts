@@ -88,7 +88,7 @@ export function startRewriting({ graph }: Model, minElements: number): Rewriting
       inputs.set(name, made);
       return made;
     },
-    op(opType, from, attributes = {}, output = undefined) {
+    op(opType, from, attributes = {}, output) {
       const name = output ?? fresh(`${from[0] ?? ''}/${opType}`);
       nodes.push(
         Array.isArray(attributes)
