@@ -5,6 +5,7 @@
 import { handle } from 'hono/aws-lambda';
 import { createInferenceApp } from '../../core/inference/app.ts';
 import { CLOUD_CONFIG } from '../../core/inference/config.ts';
+import { parsePreference } from '../../core/inference/variants.ts';
 import { required } from '../adapters/environment.ts';
 import { nativeRuntime } from '../adapters/onnxruntime.ts';
 import { createS3Client, s3Store } from '../adapters/s3-store.ts';
@@ -17,7 +18,10 @@ const environment = process.env;
 const app = createInferenceApp({
   runtime: nativeRuntime(),
   store: s3Store({ client: createS3Client(environment), bucket: required(environment, 'CAUSEWAY_BUCKET') }),
-  config: CLOUD_CONFIG,
+  config: {
+    ...CLOUD_CONFIG,
+    variants: parsePreference(environment['CAUSEWAY_VARIANTS'], CLOUD_CONFIG.variants),
+  },
   clock: () => performance.now(),
   authorize: tokenAuthorizer(tokenSecret(environment), Date.now),
   report: (thrown) => console.error(thrown),

@@ -1,8 +1,9 @@
 /** Task `release`: put the trained parameters into the graph, evaluate it on held-out rows, gate, publish. */
-import type { AcceptedJob, JobPlan, JobResult } from '../../core/contracts/job.ts';
+import type { AcceptedJob, JobPlan, JobResult, TrainSpec } from '../../core/contracts/job.ts';
 import { jobResultKey } from '../../core/contracts/keys.ts';
 import type { Metrics } from '../../core/contracts/primitives.ts';
 import type { Release } from '../../core/contracts/release.ts';
+import type { Columns } from '../../core/datasets/columns.ts';
 import { readManifest, readRows } from '../../core/datasets/read.ts';
 import { Fault } from '../../core/errors.ts';
 import { decodeModel, encodeModel } from '../../core/onnx/model.ts';
@@ -10,11 +11,12 @@ import { withInitializers } from '../../core/onnx/initializers.ts';
 import { signatureOf } from '../../core/onnx/signature.ts';
 import { moveChannel } from '../../core/registry/channels.ts';
 import { publishRelease } from '../../core/registry/releases.ts';
-import { getBlob, putBlob } from '../../core/storage/blobs.ts';
+import { getBlob } from '../../core/storage/blobs.ts';
 import { putJson } from '../../core/storage/json.ts';
 import type { FleetContext } from './context.ts';
 import { acceptedJob, baseOfRound, hasEnded, plannedJob, readState } from './documents.ts';
 import { evaluate } from './evaluate.ts';
+import { releaseVariants } from './variants.ts';
 
 export async function releaseJob(context: FleetContext, job: string): Promise<void> {
   if (await hasEnded(context, job)) return;
@@ -22,17 +24,16 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
   const { store, now } = context;
   const { spec } = accepted;
   const graph = await trainedGraph(context, accepted, plan);
-  const metrics = await measure(context, accepted, plan, graph);
+  const held = await heldOutRows(context, accepted, plan);
+  const metrics = await measure(context, accepted, held, graph);
 
-  const { gate } = spec.release;
-  const measured = gate === undefined ? undefined : metrics[gate.metric];
-  if (gate !== undefined && (measured === undefined || measured < gate.atLeast)) {
-    const reason = `not released: ${gate.metric} is ${measured ?? 'unknown'}, the gate asks for at least ${gate.atLeast}`;
+  const refused = gateRefusal(spec, metrics);
+  if (refused !== undefined) {
     await endJob(context, {
       v: 1,
       job,
       status: 'failed',
-      reason,
+      reason: `not released: ${refused}`,
       field: 'release.gate',
       metrics,
       endedAt: now().toISOString(),
@@ -40,13 +41,25 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
     return;
   }
 
-  const sha256 = await putBlob(store, graph);
+  const { variants, omitted } = await releaseVariants(
+    {
+      runtime: context.runtime,
+      store,
+      release: spec.release,
+      held,
+      evaluate: (session, rows) => evaluate(session, rows, spec),
+      refusal: (of) => gateRefusal(spec, of),
+    },
+    graph,
+    metrics,
+  );
   const { inputs, outputs } = signatureOf(decodeModel(graph));
   const published = await publishRelease(store, spec.model.name, job, (release): Release => ({
     v: 1,
     model: spec.model.name,
     release,
-    variants: { fp32: { sha256, bytes: graph.length } },
+    variants,
+    ...(omitted === undefined ? {} : { omitted }),
     signature: {
       inputs: inputs.map((tensor) => ({ ...tensor, shape: [...tensor.shape] })),
       outputs: outputs.map((tensor) => ({ ...tensor, shape: [...tensor.shape] })),
@@ -61,8 +74,9 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
     job,
     status: 'succeeded',
     release: published,
-    graph: sha256,
+    graph: variants.fp32.sha256,
     metrics,
+    ...(omitted === undefined ? {} : { omitted }),
     endedAt: now().toISOString(),
   });
 }
@@ -88,17 +102,28 @@ async function trainedGraph(
   return encodeModel(withInitializers(decodeModel(forward), new Map(values)));
 }
 
-async function measure(
-  context: FleetContext,
-  { spec }: AcceptedJob,
-  plan: JobPlan,
-  graph: Uint8Array<ArrayBuffer>,
-): Promise<Metrics> {
-  const manifest = await readManifest(context.store, plan.dataset.name, plan.dataset.version);
+/** @returns what the gate has against these metrics; undefined where they pass it */
+function gateRefusal({ release: { gate } }: TrainSpec, metrics: Metrics): string | undefined {
+  if (gate === undefined) return undefined;
+  const measured = metrics[gate.metric];
+  if (measured !== undefined && measured >= gate.atLeast) return undefined;
+  return `${gate.metric} is ${measured ?? 'unknown'}, the gate asks for at least ${gate.atLeast}`;
+}
+
+async function heldOutRows({ store }: FleetContext, { spec }: AcceptedJob, plan: JobPlan): Promise<Columns> {
+  const manifest = await readManifest(store, plan.dataset.name, plan.dataset.version);
   const rows = manifest.splits[spec.splits.test]?.rows;
   if (rows === undefined) throw new Fault('unprocessable', `the dataset has no split ${spec.splits.test}`);
-  const held = await readRows(context.store, manifest, spec.splits.test, { start: 0, end: rows });
-  const session = await context.runtime.load(graph);
+  return readRows(store, manifest, spec.splits.test, { start: 0, end: rows });
+}
+
+async function measure(
+  { runtime }: FleetContext,
+  { spec }: AcceptedJob,
+  held: Columns,
+  graph: Uint8Array<ArrayBuffer>,
+): Promise<Metrics> {
+  const session = await runtime.load(graph);
   try {
     return await evaluate(session, held, spec);
   } finally {

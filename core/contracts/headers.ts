@@ -29,6 +29,8 @@ export const TARGET_HEADERS = {
   serviceMs: 'x-causeway-service-ms',
   /** The release that answered. */
   release: 'x-causeway-release',
+  /** Which of its files: `fp32` or `int8`, see docs/quantization.md. */
+  variant: 'x-causeway-variant',
   /** `1` where the model had to be loaded for this request. */
   cold: 'x-causeway-cold',
 } as const;

@@ -1,6 +1,7 @@
 /** A training job: what is asked (spec), what was decided (plan), what came of it (commits, result). */
 import { z } from 'zod';
 import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, V1 } from './primitives.ts';
+import { OmittedVariants } from './release.ts';
 
 /** Adam (Kingma & Ba 2015, arXiv:1412.6980) and SGD with momentum (Polyak 1964). */
 export const OptimizerSpec = z.discriminatedUnion('kind', [
@@ -65,6 +66,11 @@ export const TrainSpec = z.strictObject({
       channel: Name.default('stable'),
       /** Released only if this metric on the test split is at least this. */
       gate: z.strictObject({ metric: z.enum(['accuracy']), atLeast: z.number() }).optional(),
+      /**
+       * Also releases a variant with 8-bit weights, where the gate's metric (the first one without a gate) is no more
+       * than `tolerance` worse than the float32 model's, in the metric's own unit.
+       */
+      int8: z.strictObject({ tolerance: z.number().min(0).default(0.005) }).optional(),
     })
     .prefault({}),
 });
@@ -150,6 +156,7 @@ export const JobResult = z.discriminatedUnion('status', [
     /** The forward graph with the trained parameters: the released blob. */
     graph: Sha256,
     metrics: Metrics,
+    omitted: OmittedVariants.optional(),
   }),
   z.strictObject({
     ...Ended,

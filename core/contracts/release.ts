@@ -9,18 +9,45 @@ export const SignatureTensor = z.strictObject({
   shape: z.array(z.union([z.int().min(0), z.string()])),
 });
 
+/** Forms of one model, same inputs and outputs: float32 weights, and 8-bit ones. */
+export const VARIANT_NAMES = ['fp32', 'int8'] as const;
+export type VariantName = (typeof VARIANT_NAMES)[number];
+
+/** Milliseconds of a run as the release task measured it: for comparing variants, not what a target will take. */
+export const VariantLatency = z.strictObject({
+  median: z.number().min(0),
+  /** Rows of each run. */
+  batch: z.int().min(1),
+  runs: z.int().min(1),
+  /** Name and version of the ONNX runtime it was measured with. */
+  runtime: z.string(),
+});
+export type VariantLatency = z.infer<typeof VariantLatency>;
+
 export const Variant = z.strictObject({
   /** Blob of a self-contained ONNX file. */
   sha256: Sha256,
   bytes: z.int().min(1),
+  /** On held-out rows, and of single rows; recorded where there is more than one variant to choose from. */
+  metrics: Metrics.optional(),
+  latencyMs: VariantLatency.optional(),
 });
+export type Variant = z.infer<typeof Variant>;
+
+export const Variants = z.strictObject({ fp32: Variant, int8: Variant.optional() });
+export type Variants = z.infer<typeof Variants>;
+
+/** Variants that were asked for and left out, and why. */
+export const OmittedVariants = z.strictObject({ int8: z.string() });
+export type OmittedVariants = z.infer<typeof OmittedVariants>;
 
 /** `models/<name>/releases/<n>.json`, create-only. */
 export const Release = z.strictObject({
   v: V1,
   model: Name,
   release: Ordinal,
-  variants: z.strictObject({ fp32: Variant }),
+  variants: Variants,
+  omitted: OmittedVariants.optional(),
   signature: z.strictObject({ inputs: z.array(SignatureTensor), outputs: z.array(SignatureTensor) }),
   metrics: Metrics,
   lineage: z.strictObject({

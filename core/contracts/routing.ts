@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { TARGETS } from '../routing/targets.ts';
+import { VARIANT_NAMES } from './release.ts';
 
 export const TargetView = z.strictObject({
   /** False where the deployment has no such target (no cloud URL configured). */
@@ -32,6 +33,8 @@ export const RoutingView = z.strictObject({
       predictedMs: z.number().nullable(),
       actualMs: z.number(),
       status: z.int(),
+      /** Which file of the release computed the answer; null where the target did not say, as with errors. */
+      variant: z.enum(VARIANT_NAMES).nullable(),
     }),
   ),
 });

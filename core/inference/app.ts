@@ -61,6 +61,7 @@ export function createInferenceApp(options: InferenceAppOptions): Hono {
     if (counted) inFlight -= 1;
     if (outcome === undefined) return faultResponse(thrown, headers);
     headers[TARGET_HEADERS.release] = String(outcome.release);
+    headers[TARGET_HEADERS.variant] = outcome.variant;
     headers[TARGET_HEADERS.cold] = outcome.cold ? '1' : '0';
     return new Response(outcome.body, { headers });
   };

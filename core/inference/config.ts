@@ -1,4 +1,5 @@
 /** Every limit of serving, with its unit and its reason. */
+import type { Preference } from './variants.ts';
 
 export interface InferenceConfig {
   /** Bytes of an infer request. */
@@ -12,6 +13,8 @@ export interface InferenceConfig {
     /** Older: look before answering. */
     readonly blockAfterMs: number;
   };
+  /** Which variant of a release is served: the first of these it has. */
+  readonly variants: Preference;
 }
 
 const MIB = 1024 * 1024;
@@ -22,11 +25,15 @@ const MIB = 1024 * 1024;
  */
 export const MEMORY_FACTOR = 2.5;
 
-/** An isolate has 128 MB: half of it for models, the rest for the runtime's code and heap, requests and answers. */
+/**
+ * An isolate has 128 MB: half of it for models, the rest for the runtime's code and heap, requests and answers. Memory
+ * and the time to load are scarce there, so 8-bit weights come first (docs/quantization.md).
+ */
 export const EDGE_CONFIG: InferenceConfig = {
   maxBodyBytes: 4 * MIB,
   sessionBytes: 64 * MIB,
   freshness: { backgroundAfterMs: 1_000, blockAfterMs: 4_000 },
+  variants: ['int8', 'fp32'],
 };
 
 /**
@@ -37,6 +44,7 @@ export const CLOUD_CONFIG: InferenceConfig = {
   maxBodyBytes: 4 * MIB,
   sessionBytes: 1024 * MIB,
   freshness: { backgroundAfterMs: 2_500, blockAfterMs: 2_500 },
+  variants: ['fp32'],
 };
 
 /** A request without a version is answered by the release of this channel. */

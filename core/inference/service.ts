@@ -1,5 +1,5 @@
 /** Serving without HTTP: which release, its session, the run. The app puts it behind the Open Inference Protocol. */
-import type { Release } from '../contracts/release.ts';
+import type { Release, VariantName } from '../contracts/release.ts';
 import { releaseKey } from '../contracts/keys.ts';
 import { Fault } from '../errors.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -11,13 +11,16 @@ import type { InferenceConfig } from './config.ts';
 import { parseInferRequest } from './protocol/request.ts';
 import { encodeInferResponse } from './protocol/response.ts';
 import type { InferenceRuntime, ModelSession } from './runtime.ts';
-import { createSessionCache, type Lease } from './session-cache.ts';
+import { createSessionCache, type Lease, type ModelFile } from './session-cache.ts';
 import type { TensorSpec } from '../tensors/tensor.ts';
+import { chooseVariant } from './variants.ts';
 
 export interface InferenceResult {
   /** JSON. */
   readonly body: string;
   readonly release: number;
+  /** Of the release: which of its files computed the answer. */
+  readonly variant: VariantName;
   /** True where a model had to be loaded for this request. */
   readonly cold: boolean;
 }
@@ -57,10 +60,17 @@ export function createInferenceService(options: ServiceOptions): InferenceServic
     prepare: async (release) => (await acquire(release, () => undefined)).done(),
   });
 
-  const acquire = (release: Release, defer: Defer): Promise<Lease> =>
-    sessions.acquire(release.variants.fp32, () => loadRelease(runtime, store, release), defer);
+  async function acquire(release: Release, defer: Defer): Promise<Lease & { readonly variant: VariantName }> {
+    const { name, file } = chooseVariant(release, config.variants);
+    const lease = await sessions.acquire(file, () => loadRelease(runtime, store, release, file), defer);
+    return { ...lease, variant: name };
+  }
 
-  async function leased<T>({ release }: Choice, defer: Defer, use: (lease: Lease) => Promise<T>): Promise<T> {
+  async function leased<T>(
+    { release }: Choice,
+    defer: Defer,
+    use: (lease: Awaited<ReturnType<typeof acquire>>) => Promise<T>,
+  ): Promise<T> {
     const lease = await acquire(release, defer);
     try {
       return await use(lease);
@@ -74,12 +84,13 @@ export function createInferenceService(options: ServiceOptions): InferenceServic
       const choice = await catalog.resolve(model, version, defer);
       const { release } = choice;
       const { id, inputs, outputs } = parseInferRequest(body, release.signature);
-      return leased(choice, defer, async ({ session, cold }) => {
+      return leased(choice, defer, async ({ session, cold, variant }) => {
         const values = await session.run(inputs, outputs);
         const named = outputs.map((name) => ({ name, value: values[name]! }));
         return {
           body: encodeInferResponse({ model, release: release.release, id, outputs: named }),
           release: release.release,
+          variant,
           cold: cold || choice.cold,
         };
       });
@@ -97,18 +108,19 @@ export function createInferenceService(options: ServiceOptions): InferenceServic
 }
 
 /**
- * Reads a release's file, verifies its SHA-256 and loads it.
+ * Reads one of a release's files, verifies its SHA-256 and loads it.
  * @throws Fault with a 5xx status: the fault is the release's or this target's, and another target may do better
  */
 async function loadRelease(
   runtime: InferenceRuntime,
   store: ObjectStore,
   release: Release,
+  { sha256 }: ModelFile,
 ): Promise<ModelSession> {
   const what = `release ${release.release} of ${release.model}`;
   let session: ModelSession;
   try {
-    session = await runtime.load(await getBlob(store, release.variants.fp32.sha256));
+    session = await runtime.load(await getBlob(store, sha256));
   } catch (cause) {
     const detail = cause instanceof Fault ? cause.message : 'unexpected failure';
     const code = cause instanceof Fault && cause.retryable ? cause.code : 'unavailable';

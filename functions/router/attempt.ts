@@ -1,5 +1,6 @@
 /** Sending a request to a target, and telling an answer from a failure. */
 import { TARGET_HEADERS } from '../../core/contracts/headers.ts';
+import { VARIANT_NAMES, type VariantName } from '../../core/contracts/release.ts';
 import type { Fetcher } from './environment.ts';
 
 /** Where a target is and how it is asked. */
@@ -84,4 +85,10 @@ export async function drop(outcome: Outcome): Promise<void> {
 export function reportedInFlight(headers: Headers): number | null {
   const text = headers.get(TARGET_HEADERS.inFlight);
   return text !== null && /^\d{1,6}$/.test(text) ? Number(text) : null;
+}
+
+/** Which file of the release answered; null where the target did not say. */
+export function reportedVariant(headers: Headers): VariantName | null {
+  const text = headers.get(TARGET_HEADERS.variant);
+  return VARIANT_NAMES.find((name) => name === text) ?? null;
 }

@@ -6,7 +6,15 @@ import type { AttemptResult } from '../../core/routing/state.ts';
 import type { TargetName } from '../../core/routing/targets.ts';
 import { serverTiming, type Timing } from '../../core/telemetry/server-timing.ts';
 import { type Trace, traceHeaders } from '../../core/telemetry/trace.ts';
-import { drop, type Message, type Outcome, reportedInFlight, send, type Upstream } from './attempt.ts';
+import {
+  drop,
+  type Message,
+  type Outcome,
+  reportedInFlight,
+  reportedVariant,
+  send,
+  type Upstream,
+} from './attempt.ts';
 import type { RouterConfig } from './environment.ts';
 import type { Isolate, Sent } from './isolate.ts';
 import { deadlineOf, pinOf } from './request.ts';
@@ -80,7 +88,15 @@ export async function routeInference(
   });
   isolate.answered(target, reason, response.status);
   if (infers)
-    isolate.routed({ model, target, reason, predictedMs, actualMs: asked, status: response.status });
+    isolate.routed({
+      model,
+      target,
+      reason,
+      predictedMs,
+      actualMs: asked,
+      status: response.status,
+      variant: reportedVariant(response.headers),
+    });
   return response;
 }
 

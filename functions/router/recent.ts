@@ -1,4 +1,5 @@
 /** The last decisions and what came of them, in a ring: the path of a request writes one reference. */
+import type { VariantName } from '../../core/contracts/release.ts';
 import type { RoutingView } from '../../core/contracts/routing.ts';
 import type { Reason } from '../../core/routing/policy.ts';
 import type { TargetName } from '../../core/routing/targets.ts';
@@ -17,6 +18,7 @@ export interface Routed {
   readonly predictedMs: number | null;
   readonly actualMs: number;
   readonly status: number;
+  readonly variant: VariantName | null;
 }
 
 export function createRecent() {

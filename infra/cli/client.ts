@@ -3,13 +3,15 @@ import { EventSourceParserStream } from 'eventsource-parser/stream';
 import type { z } from 'zod';
 import { JobList, type JobResult, JobView } from '../../core/contracts/job.ts';
 import { type MoveChannelRequest, ModelList, ReleaseList } from '../../core/contracts/release.ts';
-import { RESPONSE_HEADERS } from '../../core/contracts/headers.ts';
+import { RESPONSE_HEADERS, TARGET_HEADERS } from '../../core/contracts/headers.ts';
 import { Fault, FAULTS, type FaultCode } from '../../core/errors.ts';
 
 export interface Prediction {
   readonly body: InferResponse;
   readonly target: string;
   readonly reason: string;
+  /** Which file of the release answered: `fp32`, `int8`. */
+  readonly variant: string;
   /** Milliseconds from request to parsed answer, seen from here. */
   readonly ms: number;
   readonly serverTiming: string;
@@ -112,6 +114,7 @@ export function createClient(baseUrl: string, token?: string) {
         body: parsed,
         target: response.headers.get(RESPONSE_HEADERS.target) ?? '',
         reason: response.headers.get(RESPONSE_HEADERS.reason) ?? '',
+        variant: response.headers.get(TARGET_HEADERS.variant) ?? '',
         ms: performance.now() - started,
         serverTiming: response.headers.get(RESPONSE_HEADERS.serverTiming) ?? '',
       };

@@ -5,6 +5,7 @@ import { importCommand } from './commands/import.ts';
 import { jobsCommand } from './commands/jobs.ts';
 import { modelsCommand } from './commands/models.ts';
 import { predictCommand } from './commands/predict.ts';
+import { quantizeCommand } from './commands/quantize.ts';
 import { trainCommand } from './commands/train.ts';
 import { upCommand } from './commands/up.ts';
 
@@ -16,6 +17,7 @@ const program = new Command('causeway')
   .addCommand(jobsCommand())
   .addCommand(predictCommand())
   .addCommand(modelsCommand())
+  .addCommand(quantizeCommand())
   .exitOverride();
 for (const command of program.commands) {
   command.exitOverride();

@@ -109,8 +109,7 @@ function build({ op, operands, attributes = {} }: Case) {
   const names = operands.map(({ shape, fed: isFed = false, indices }, i) => {
     const name = `operand${i}`;
     const data = indices === undefined ? normal(shape) : BigInt64Array.from(indices);
-    if (!isFed && indices === undefined)
-      return graph.initializer(name, { dtype: 'F32', shape, data });
+    if (!isFed && indices === undefined) return graph.initializer(name, { dtype: 'F32', shape, data });
     feeds[name] = { shape, data };
     return graph.input({ name, dtype: indices === undefined ? 'F32' : 'I64', shape });
   });

@@ -142,6 +142,7 @@ export function trafficOf(edge: number, cloud: number, changes: Partial<TargetVi
         reason,
         predictedMs: i === 11 ? null : to === 'edge' ? 1.1 : 13.4,
         actualMs,
+        variant: null,
         status,
       };
     }),

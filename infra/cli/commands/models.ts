@@ -1,6 +1,12 @@
 import { Command } from 'commander';
+import {
+  type Release,
+  type Variant,
+  VARIANT_NAMES,
+  type VariantName,
+} from '../../../core/contracts/release.ts';
 import { connect } from '../connection.ts';
-import { count, percent, printJson, table } from '../output.ts';
+import { count, printJson, table } from '../output.ts';
 import { type ConnectionOptions, wholeNumber, withConnection } from './options.ts';
 
 export function modelsCommand(): Command {
@@ -20,18 +26,19 @@ export function modelsCommand(): Command {
   );
 
   withConnection(
-    command.command('releases').argument('<model>').description('its releases, newest first'),
+    command.command('releases').alias('show').argument('<model>').description('its releases, newest first'),
   ).action(async (model: string, options: ConnectionOptions) => {
     const { releases } = await (await connect(options)).releases(model);
     if (options.json === true) return printJson(releases);
-    const rows = releases.map((release) => [
-      release.release,
-      release.metrics['accuracy'] === undefined ? '' : percent(release.metrics['accuracy']),
-      count(release.variants.fp32.bytes),
-      release.lineage.job,
-      release.createdAt,
-    ]);
-    console.log(table(['RELEASE', 'ACCURACY', 'BYTES', 'JOB', 'CREATED'], rows));
+    const rows = releases.flatMap((release) =>
+      VARIANT_NAMES.flatMap((name) => {
+        const variant = release.variants[name];
+        return variant === undefined ? [] : [variantRow(release, name, variant)];
+      }),
+    );
+    console.log(table(['RELEASE', 'VARIANT', 'METRIC', 'BYTES', 'MS A ROW', 'JOB', 'CREATED'], rows));
+    for (const { release, omitted } of releases)
+      if (omitted !== undefined) console.log(`release ${release} has no int8 variant: ${omitted.int8}`);
   });
 
   withConnection(
@@ -47,4 +54,19 @@ export function modelsCommand(): Command {
     else console.log(`${model} ${channel} → release ${release}`);
   });
   return command;
+}
+
+/** Metric and latency as the release task measured them; latency only where there was something to compare. */
+function variantRow(release: Release, name: VariantName, variant: Variant): (string | number)[] {
+  const metrics = variant.metrics ?? release.metrics;
+  const [metric, value] = Object.entries(metrics)[0] ?? ['', undefined];
+  return [
+    release.release,
+    name,
+    value === undefined ? '' : `${metric} ${value.toPrecision(4)}`,
+    count(variant.bytes),
+    variant.latencyMs === undefined ? '' : variant.latencyMs.median.toPrecision(3),
+    release.lineage.job,
+    release.createdAt,
+  ];
 }

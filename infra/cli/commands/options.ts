@@ -23,6 +23,14 @@ export function decimal(low: number, high: number): (text: string) => number {
   };
 }
 
+export function notNegative(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value < Infinity)) {
+    throw new InvalidArgumentError('It must be a number, 0 or more.');
+  }
+  return value;
+}
+
 export interface ConnectionOptions {
   readonly state?: string;
   readonly url?: string;

@@ -44,7 +44,7 @@ export function predictCommand(): Command {
       console.log(`  ${output.data.map((value) => Number(value.toPrecision(4))).join('  ')}`);
     }
     console.log(
-      `${answer.target} (${answer.reason}) in ${duration(answer.ms / 1000)}; ${answer.serverTiming}`,
+      `${answer.target} (${answer.reason}, ${answer.variant}) in ${duration(answer.ms / 1000)}; ${answer.serverTiming}`,
     );
   });
 }

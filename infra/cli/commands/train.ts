@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { Command, Option } from 'commander';
 import type { JobResult, TrainRequest } from '../../../core/contracts/job.ts';
 import type { DatasetManifest } from '../../../core/contracts/dataset.ts';
@@ -10,9 +9,10 @@ import { signatureOf } from '../../../core/onnx/signature.ts';
 import { putBlob } from '../../../core/storage/blobs.ts';
 import { elementCount } from '../../../core/tensors/tensor.ts';
 import { connect, connectStore } from '../connection.ts';
+import { modelFile } from '../model-file.ts';
 import { percent, printJson } from '../output.ts';
 import { progressLine } from '../progress.ts';
-import { type ConnectionOptions, decimal, wholeNumber, withConnection } from './options.ts';
+import { type ConnectionOptions, decimal, notNegative, wholeNumber, withConnection } from './options.ts';
 
 interface TrainOptions extends ConnectionOptions {
   readonly data: string;
@@ -31,6 +31,8 @@ interface TrainOptions extends ConnectionOptions {
   readonly seed: number;
   readonly channel: string;
   readonly gate?: number;
+  /** True: with the tolerance that the job's schema has. */
+  readonly int8?: number | true;
   readonly detach?: boolean;
 }
 
@@ -60,6 +62,11 @@ export function trainCommand(): Command {
     .option('--seed <n>', 'of initialisation and shuffling', SEED, 0)
     .option('--channel <name>', 'channel that serves the release', 'stable')
     .option('--gate <accuracy>', 'release only at this test accuracy or better', decimal(0, 1))
+    .option(
+      '--int8 [tolerance]',
+      'also release 8-bit weights, if the metric loses at most so much (default: 0.005)',
+      notNegative,
+    )
     .option('--detach', 'do not wait for the end');
   return withConnection(command).action(train);
 }
@@ -77,7 +84,8 @@ async function train(name: string, options: TrainOptions): Promise<void> {
     dataset,
     version === undefined ? undefined : wholeNumber(1, Number.MAX_SAFE_INTEGER)(version),
   );
-  const graph = options.model === undefined ? builtModel(manifest, options) : await modelFile(options.model);
+  const graph =
+    options.model === undefined ? builtModel(manifest, options) : await modelFile(options.model, '--model');
   const { inputs, outputs } = signatureOf(decodeModel(graph));
   const spec: TrainRequest = {
     kind: 'train',
@@ -100,6 +108,9 @@ async function train(name: string, options: TrainOptions): Promise<void> {
     release: {
       channel: options.channel,
       ...(options.gate === undefined ? {} : { gate: { metric: 'accuracy', atLeast: options.gate } }),
+      ...(options.int8 === undefined
+        ? {}
+        : { int8: options.int8 === true ? {} : { tolerance: options.int8 } }),
     },
   };
   const created = await client.createJob(spec);
@@ -127,21 +138,13 @@ export function outcome(model: string, result: JobResult): string {
     case 'succeeded': {
       const accuracy = result.metrics['accuracy'];
       const figure = accuracy === undefined ? '' : `, test accuracy ${percent(accuracy)}`;
-      return `released ${model} ${result.release}${figure}`;
+      const omitted = result.omitted === undefined ? '' : `; no int8 variant: ${result.omitted.int8}`;
+      return `released ${model} ${result.release}${figure}${omitted}`;
     }
     case 'failed':
       return `failed: ${result.reason}`;
     case 'cancelled':
       return 'cancelled';
-  }
-}
-
-async function modelFile(path: string): Promise<Uint8Array<ArrayBuffer>> {
-  try {
-    return await readFile(path);
-  } catch (cause) {
-    const message = `--model: ${path} cannot be read (${(cause as NodeJS.ErrnoException).code})`;
-    throw new Fault('invalid', message, { field: 'model', cause });
   }
 }
 
