@@ -20,7 +20,8 @@ export function worseThan(
   const [before, after] = [reference[name], candidate[name]];
   if (before === undefined || after === undefined) return `its ${name} is unknown`;
   const lost = MORE_IS_BETTER.has(name) ? before - after : after - before;
-  if (lost <= tolerance) return undefined;
+  // A loss of exactly the tolerance is allowed, whatever the subtraction made of its last bits.
+  if (lost <= tolerance + 1e-12 * Math.abs(before)) return undefined;
   return `its ${name} is ${shown(after)}, worse than ${shown(before)} by ${shown(lost)}: ${tolerance} is allowed`;
 }
 

@@ -152,19 +152,26 @@ export function releaseMlp(store: ObjectStore, model: string, seed: number) {
   return releaseFile(store, model, file, signatureOf(decodeModel(file)));
 }
 
-/** @returns the file, its SHA-256 and the release's number */
+/** @param int8 the 8-bit variant of the release @returns the file, its SHA-256 and the release's number */
 export async function releaseFile(
   store: ObjectStore,
   model: string,
   file: Uint8Array<ArrayBuffer>,
   { inputs, outputs }: Signature,
+  int8?: Uint8Array<ArrayBuffer>,
 ) {
-  const sha256 = await putBlob(store, file);
+  const stored = async (bytes: Uint8Array<ArrayBuffer>) => ({
+    sha256: await putBlob(store, bytes),
+    bytes: bytes.length,
+  });
+  const fp32 = await stored(file);
+  const { sha256 } = fp32;
+  const variants = { fp32, ...(int8 === undefined ? {} : { int8: await stored(int8) }) };
   const release = await publishRelease(store, model, jobOf(sha256), (n) => ({
     v: 1,
     model,
     release: n,
-    variants: { fp32: { sha256, bytes: file.length } },
+    variants,
     signature: { inputs: inputs.map(mutable), outputs: outputs.map(mutable) },
     metrics: {},
     lineage: { job: jobOf(sha256), dataset: { name: 'digits', version: 1 }, graph: sha256 },

@@ -1,8 +1,13 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { nativeRuntime } from '../../cloud/adapters/onnxruntime.ts';
 import { blobKey } from '../../core/contracts/keys.ts';
+import { buildMlp } from '../../core/onnx/builders/mlp.ts';
+import { decodeModel, encodeModel } from '../../core/onnx/model.ts';
+import { quantize } from '../../core/onnx/quantize.ts';
+import { signatureOf } from '../../core/onnx/signature.ts';
 import { createRandom } from '../../core/random.ts';
 import { signToken } from '../../core/security/token.ts';
+import { sha256Hex } from '../../core/storage/blobs.ts';
 import type { TensorSpec } from '../../core/tensors/tensor.ts';
 import {
   type InferenceFixture,
@@ -94,6 +99,53 @@ describe('both targets', () => {
         '"shape":[64,10],"datatype":"FP32","data":[]}]}',
     );
     expect(shapes[1]).toBe(shapes[0]);
+  });
+
+  it('serve the variant they prefer: the edge int8, the cloud fp32, each as onnxruntime-node runs that file', async () => {
+    const file = buildMlp({ inputs: PIXELS, hidden: [128], classes: 10, seed: 9, inputName: 'image' });
+    const model = decodeModel(file);
+    const { model: quantized, rewritten } = quantize(model);
+    expect(rewritten).toBe(1);
+    const int8 = encodeModel(quantized);
+    await releaseFile(fixture.store, 'small', file, signatureOf(model), int8);
+
+    const data = images(32);
+    const reference = async (bytes: Uint8Array<ArrayBuffer>) => {
+      const session = await nativeRuntime().load(bytes);
+      const fed = { image: { dtype: 'F32' as const, shape: [32, PIXELS], data } };
+      const { probabilities } = await session.run(fed, ['probabilities']);
+      await session.release();
+      return probabilities!.data as Float32Array;
+    };
+    const expected = { fp32: await reference(file), int8: await reference(int8) };
+    const answered = async (target: Target) => {
+      const response = await post(target, 'small', request(data));
+      expect(response.status).toBe(200);
+      const [output] = ((await response.json()) as InferJson).outputs;
+      return { variant: response.headers.get('x-causeway-variant'), data: output!.data };
+    };
+    const distance = (a: ArrayLike<number>, b: ArrayLike<number>) =>
+      Math.max(...Array.from(a, (value, i) => Math.abs(value - b[i]!)));
+    const [edge, cloud] = [await answered(fixture.edge), await answered(fixture.cloud)];
+    expect([edge.variant, cloud.variant]).toEqual(['int8', 'fp32']);
+    expect(distance(edge.data, expected.int8)).toBeLessThan(1e-5);
+    expect(distance(cloud.data, expected.fp32)).toBeLessThan(1e-6);
+    expect(distance(edge.data, expected.fp32)).toBeLessThan(0.02);
+    // The variants do differ, by more than the runtimes do: it is not the float32 file that answered.
+    expect(distance(edge.data, expected.fp32)).toBeGreaterThan(1e-4);
+  });
+
+  it('refuse an int8 file whose bytes were altered, where they serve it', async () => {
+    const file = buildMlp({ inputs: PIXELS, hidden: [128], classes: 10, seed: 10, inputName: 'image' });
+    const int8 = encodeModel(quantize(decodeModel(file)).model);
+    await releaseFile(fixture.store, 'altered8', file, signatureOf(decodeModel(file)), int8);
+    const altered = int8.slice();
+    altered[altered.length - 5]! ^= 1;
+    await fixture.store.put(blobKey(await sha256Hex(int8)), altered);
+    const refused = await post(fixture.edge, 'altered8', request(images(1)));
+    expect(refused.status).toBe(500);
+    expect(((await refused.json()) as { error: string }).error).toMatch(/is corrupt/);
+    expect((await post(fixture.cloud, 'altered8', request(images(1)))).status).toBe(200);
   });
 
   it('report themselves in headers: cold once, then warm', async () => {

@@ -1,10 +1,11 @@
 /** The command line as a user types it, against a running stack. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { buildMlp } from '../../core/onnx/builders/mlp.ts';
 import { type Stack, startStack } from '../../infra/local/stack.ts';
 
 const words = (line: string) => line.split(' ');
@@ -46,11 +47,13 @@ describe('causeway', () => {
 
     const trained = await causeway(
       ...words(
-        'train points --data points --input features --classes 2 --hidden 8 --batch-size 16 --epochs 8 --learning-rate 0.02 --gate 0.95',
+        'train points --data points --input features --classes 2 --hidden 8 --batch-size 16 --epochs 8 --learning-rate 0.02 --gate 0.95 --int8',
       ),
     );
     expect(trained.code, trained.err + trained.out).toBe(0);
-    expect(trained.out).toMatch(/released points 1, test accuracy/);
+    expect(trained.out).toMatch(
+      /released points 1, test accuracy .*; no int8 variant: no weight is large enough/,
+    );
 
     const jobs = await causeway('jobs', '--json');
     expect(JSON.parse(jobs.out)).toMatchObject([{ model: 'points', status: 'succeeded' }]);
@@ -59,6 +62,37 @@ describe('causeway', () => {
     expect(JSON.parse(predicted.out)).toMatchObject({ body: { model_name: 'points', model_version: '1' } });
     expect((await causeway('models', 'promote', 'points', 'beta', '1')).code).toBe(0);
     expect((await causeway('models')).out).toMatch(/points\s+1\s+beta → 1, stable → 1/);
+  });
+
+  test('releases an int8 variant that the edge serves', { timeout: 120_000 }, async () => {
+    const trained = await causeway(
+      ...words(
+        'train wide --data points --input features --classes 2 --hidden 2048 --batch-size 16 --epochs 2 --int8 0.05 --json',
+      ),
+    );
+    expect(trained.code, trained.err + trained.out).toBe(0);
+    expect(JSON.parse(trained.out)).not.toHaveProperty('omitted');
+    const shown = (await causeway('models', 'show', 'wide')).out;
+    expect(shown).toMatch(/\n +1 +fp32 +accuracy [\d.]+ +[\d ]+ +[\d.]+ +job_/);
+    expect(shown).toMatch(/\n +1 +int8 +accuracy [\d.]+ +[\d ]+ +[\d.]+ +job_/);
+    const asked = async (target: string) => {
+      const args = ['wide', '--data', 'points', '--target', target, '--json'];
+      const { variant } = JSON.parse((await causeway('predict', ...args)).out) as { variant: string };
+      return variant;
+    };
+    expect([await asked('edge'), await asked('cloud')]).toEqual(['int8', 'fp32']);
+  });
+
+  test('quantize writes a file a quarter of the size, and needs no stack', async () => {
+    const [from, to] = [join(folder, 'in.onnx'), join(folder, 'out.onnx')];
+    await writeFile(from, buildMlp({ inputs: 100, hidden: [100], classes: 2 }));
+    const written = await causeway('quantize', from, to);
+    expect(written.code, written.err).toBe(0);
+    expect(written.out).toMatch(/out\.onnx: 1 nodes in 8 bits/);
+    expect((await stat(to)).size).toBeLessThan((await stat(from)).size / 3);
+    const again = await causeway('quantize', to, from);
+    expect(again.code).toBe(2);
+    expect(again.err).toMatch(/has no weight that is large enough/);
   });
 
   test('a job that misses its gate fails, with exit code 1 and the figure', { timeout: 60_000 }, async () => {
@@ -76,6 +110,12 @@ describe('causeway', () => {
     ['a port that is none', ['up', '--port', '70000'], /whole number from 0 to 65535/],
     ['a file that is not there', ['import', 'csv', 'x', '--file', '/none.csv', '--target', 'a'], /none\.csv/],
     ['a dataset that is not there', ['train', 'x', '--data', 'nope'], /no dataset nope/],
+    [
+      'a file to quantize that is not there',
+      ['quantize', '/none.onnx', '/x.onnx'],
+      /none\.onnx cannot be read/,
+    ],
+    ['a tolerance below 0', ['train', 'x', '--data', 'points', '--int8=-1'], /a number, 0 or more/],
     ['a model that is not there', ['models', 'releases', 'nope'], /no model nope/],
     ['a job that is not there', ['jobs', 'show', 'job_00000000'], /no job/],
     ['a release that is not there', ['models', 'promote', 'points', 'stable', '9'], /no release 9/],
@@ -96,9 +136,12 @@ describe('causeway', () => {
     expect(code).toBe(2);
   });
 
-  test.each(['up', 'import', 'train', 'jobs', 'predict', 'models'])('%s has help', async (command) => {
-    const { code, out } = await causeway(command, '--help');
-    expect(out).toMatch(new RegExp(`Usage: causeway ${command}`));
-    expect(code).toBe(0);
-  });
+  test.each(['up', 'import', 'train', 'jobs', 'predict', 'models', 'quantize'])(
+    '%s has help',
+    async (command) => {
+      const { code, out } = await causeway(command, '--help');
+      expect(out).toMatch(new RegExp(`Usage: causeway ${command}`));
+      expect(code).toBe(0);
+    },
+  );
 });

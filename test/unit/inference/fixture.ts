@@ -109,15 +109,25 @@ export function createFixture(
 
 const identity = (runtime: InferenceRuntime): InferenceRuntime => runtime;
 
-/** Publishes a release whose model multiplies by `factor`, and moves the channel to it; `null`: none. @returns its number */
+/**
+ * Publishes a release whose model multiplies by `factor`, and moves the channel to it; `null`: none.
+ * @param int8 another model, as the release's 8-bit variant
+ * @returns its number
+ */
 export async function release(
   store: MemoryStore,
   model: string,
   fake: FakeModel,
   channel: string | null = 'stable',
+  int8?: FakeModel,
 ): Promise<number> {
-  const file = new TextEncoder().encode(JSON.stringify(fake).padEnd(fake.size ?? 0));
-  const sha256 = await putBlob(store, file);
+  const stored = async (of: FakeModel) => {
+    const file = new TextEncoder().encode(JSON.stringify(of).padEnd(of.size ?? 0));
+    return { sha256: await putBlob(store, file), bytes: file.length };
+  };
+  const fp32 = await stored(fake);
+  const { sha256 } = fp32;
+  const variants = { fp32, ...(int8 === undefined ? {} : { int8: await stored(int8) }) };
   const job = `job_${sha256.slice(0, 20)}${model.replaceAll(/[^a-z0-9]/g, '')}`;
   const number = await publishRelease(store, model, job, (n): Release => {
     const signature = { inputs: [spec(INPUT)], outputs: [spec(OUTPUT)] };
@@ -126,7 +136,7 @@ export async function release(
       v: 1,
       model,
       release: n,
-      variants: { fp32: { sha256, bytes: file.length } },
+      variants,
       signature,
       metrics: {},
       lineage,

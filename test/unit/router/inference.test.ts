@@ -38,10 +38,22 @@ describe('an inference request', () => {
   it('passes on what the target reports, and nothing else of its headers', async () => {
     const router = routerUnderTest();
     router.answers.edge = () =>
-      json({}, { headers: { 'x-causeway-in-flight': '2', 'x-causeway-release': '7', 'set-cookie': 'a=b' } });
+      json(
+        {},
+        {
+          headers: {
+            'x-causeway-in-flight': '2',
+            'x-causeway-release': '7',
+            'x-causeway-variant': 'int8',
+            'set-cookie': 'a=b',
+          },
+        },
+      );
     const { headers } = await router.infer();
     expect(headers.get('x-causeway-in-flight')).toBe('2');
     expect(headers.get('x-causeway-release')).toBe('7');
+    expect(headers.get('x-causeway-variant')).toBe('int8');
+    expect((await view(router)).recent[0]?.variant).toBe('int8');
     expect(headers.get('set-cookie')).toBeNull();
   });
 
