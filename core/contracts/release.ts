@@ -9,10 +9,6 @@ export const SignatureTensor = z.strictObject({
   shape: z.array(z.union([z.int().min(0), z.string()])),
 });
 
-/** Forms of one model, same inputs and outputs: float32 weights, and 8-bit ones. */
-export const VARIANT_NAMES = ['fp32', 'int8'] as const;
-export type VariantName = (typeof VARIANT_NAMES)[number];
-
 /** Milliseconds of a run as the release task measured it: for comparing variants, not what a target will take. */
 export const VariantLatency = z.strictObject({
   median: z.number().min(0),

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { TARGETS } from '../routing/targets.ts';
-import { VARIANT_NAMES } from './release.ts';
+import { VARIANT_NAMES } from '../registry/variant-names.ts';
 
 export const TargetView = z.strictObject({
   /** False where the deployment has no such target (no cloud URL configured). */

@@ -1,7 +1,8 @@
 /** Serving without HTTP: which release, its session, the run. The app puts it behind the Open Inference Protocol. */
-import type { Release, VariantName } from '../contracts/release.ts';
+import type { Release } from '../contracts/release.ts';
 import { releaseKey } from '../contracts/keys.ts';
 import { Fault } from '../errors.ts';
+import type { VariantName } from '../registry/variant-names.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { getBlob } from '../storage/blobs.ts';
 import { headOf } from '../storage/sequence.ts';

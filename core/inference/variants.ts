@@ -1,6 +1,7 @@
 /** Which variant of a release a target serves: the first of its preference that the release has. */
-import { type Release, type Variant, VARIANT_NAMES, type VariantName } from '../contracts/release.ts';
+import type { Release, Variant } from '../contracts/release.ts';
 import { Fault } from '../errors.ts';
+import { VARIANT_NAMES, type VariantName } from '../registry/variant-names.ts';
 
 /** Most wanted first. */
 export type Preference = readonly [VariantName, ...VariantName[]];

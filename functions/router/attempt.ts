@@ -1,6 +1,6 @@
 /** Sending a request to a target, and telling an answer from a failure. */
 import { TARGET_HEADERS } from '../../core/contracts/headers.ts';
-import { VARIANT_NAMES, type VariantName } from '../../core/contracts/release.ts';
+import { VARIANT_NAMES, type VariantName } from '../../core/registry/variant-names.ts';
 import type { Fetcher } from './environment.ts';
 
 /** Where a target is and how it is asked. */

@@ -1,6 +1,6 @@
 /** The last decisions and what came of them, in a ring: the path of a request writes one reference. */
-import type { VariantName } from '../../core/contracts/release.ts';
 import type { RoutingView } from '../../core/contracts/routing.ts';
+import type { VariantName } from '../../core/registry/variant-names.ts';
 import type { Reason } from '../../core/routing/policy.ts';
 import type { TargetName } from '../../core/routing/targets.ts';
 

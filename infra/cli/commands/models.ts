@@ -1,10 +1,6 @@
 import { Command } from 'commander';
-import {
-  type Release,
-  type Variant,
-  VARIANT_NAMES,
-  type VariantName,
-} from '../../../core/contracts/release.ts';
+import type { Release, Variant } from '../../../core/contracts/release.ts';
+import { VARIANT_NAMES, type VariantName } from '../../../core/registry/variant-names.ts';
 import { connect } from '../connection.ts';
 import { count, printJson, table } from '../output.ts';
 import { type ConnectionOptions, wholeNumber, withConnection } from './options.ts';
