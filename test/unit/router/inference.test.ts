@@ -213,7 +213,9 @@ describe('what is learned', () => {
       headers: { 'content-type': 'application/json' },
     });
     const { targets, recent } = await view(router);
-    expect(targets.edge.ewmaMs).toBeCloseTo(7, 0);
+    // The warm answers' 7 ms, and what really passed meanwhile: not the cold one's 600.
+    expect(targets.edge.ewmaMs).toBeGreaterThanOrEqual(7);
+    expect(targets.edge.ewmaMs).toBeLessThan(100);
     expect(targets.edge.p99Ms).toBeGreaterThan(599);
     expect(targets.cloud).toMatchObject({ configured: true, requests: 0, ewmaMs: null, p50Ms: null });
     expect(
