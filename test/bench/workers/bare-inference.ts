@@ -23,8 +23,7 @@ export default {
     if (session === undefined) return new Response('no model', { status: 409 });
     const { name, shape, data } = ((await request.json()) as InferBody).inputs[0];
     const results = await session.run({ [name]: new ort.Tensor('float32', Float32Array.from(data), shape) });
-    const outputs = session.outputNames.map((output) => {
-      const { dims, data: values } = results[output]!;
+    const outputs = Object.entries(results).map(([output, { dims, data: values }]) => {
       return { name: output, datatype: 'FP32', shape: dims, data: Array.from(values as Float32Array) };
     });
     return Response.json({ outputs });
