@@ -60,6 +60,13 @@ const refuse = (before: number): Upgrade => ({
   },
 });
 
+/** 14: what the number of outputs said, an attribute says: the statistics of the batch, or, its default, given ones. */
+const inferenceOnly: Upgrade = {
+  before: 14,
+  rewrite: (node) =>
+    node.output.some((name, i) => i > 0 && name !== '') ? refuse(14).rewrite(node) : same(node),
+};
+
 const UPGRADES: Readonly<Record<string, Upgrade>> = {
   ReduceL1: axesToInput,
   ReduceL2: axesToInput,
@@ -71,7 +78,7 @@ const UPGRADES: Readonly<Record<string, Upgrade>> = {
   ReduceProd: axesToInput,
   ReduceSumSquare: axesToInput,
   Split: splitCount,
-  BatchNormalization: refuse(14),
+  BatchNormalization: inferenceOnly,
   DFT: refuse(20),
   GridSample: refuse(20),
   GroupNormalization: refuse(21),

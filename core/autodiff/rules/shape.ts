@@ -1,5 +1,5 @@
 /** Operators that move elements around: the gradient moves them back, adding where one was used twice. */
-import { intAttribute, intsAttribute, stringAttribute } from '../../onnx/attributes.ts';
+import { intAttribute, intsAttribute } from '../../onnx/attributes.ts';
 import { inversePermutation, positiveAxis, range } from '../ops.ts';
 import type { RuleContext, RuleTable } from '../rule.ts';
 
@@ -112,17 +112,6 @@ const concat: RuleTable[string] = (c) => {
   return c.inputs.map((_, i) => () => split()[i]!);
 };
 
-/** Constant padding: what was added is cut off again, by negative pads. */
-const pad: RuleTable[string] = (c) => [
-  () => {
-    const mode = stringAttribute(c.node, 'mode', 'constant');
-    if (mode !== 'constant') throw c.unsupported(`mode ${mode}: only constant is supported`);
-    const pads = (c.integers(1) ?? []).map((amount) => -amount);
-    const axes = c.inputs[3] ?? '';
-    return c.ops.op('Pad', [c.d, c.ops.ints(pads), ...(axes === '' ? [] : ['', axes])]);
-  },
-];
-
 export const SHAPE: RuleTable = {
   Reshape: sameElements,
   Flatten: sameElements,
@@ -138,7 +127,6 @@ export const SHAPE: RuleTable = {
   Slice: slice,
   Gather: gather,
   GatherElements: gatherElements,
-  Pad: pad,
 };
 
 /** Operators whose several outputs each carry a gradient. */

@@ -1,11 +1,16 @@
 /** Every operator of the default domain that gradients are known for. */
 import type { RuleTable } from '../rule.ts';
+import { BATCH_NORMALIZATION } from './batch-normalization.ts';
 import { BROADCAST } from './broadcast.ts';
+import { CONVOLUTION } from './convolution.ts';
 import { ELEMENTWISE } from './elementwise.ts';
 import { LINEAR } from './linear.ts';
 import { LOSS } from './loss.ts';
 import { NORMALIZE } from './normalize.ts';
+import { PAD } from './pad.ts';
+import { POOLING } from './pooling.ts';
 import { REDUCE } from './reduce.ts';
+import { RESIZE } from './resize.ts';
 import { MULTIPLE_OUTPUTS, SHAPE } from './shape.ts';
 
 /** For the gradient of the first output; the others must not influence the loss. */
@@ -17,6 +22,11 @@ export const SINGLE_OUTPUT_RULES: RuleTable = {
   ...SHAPE,
   ...NORMALIZE,
   ...LOSS,
+  ...CONVOLUTION,
+  ...POOLING,
+  ...BATCH_NORMALIZATION,
+  ...RESIZE,
+  ...PAD,
 };
 
 export const MULTIPLE_OUTPUT_RULES: RuleTable = MULTIPLE_OUTPUTS;

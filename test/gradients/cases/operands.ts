@@ -1,6 +1,6 @@
 /** What a case of the finite-difference check is, and the words to write one. */
 import type { Attributes } from '../../../core/onnx/attributes.ts';
-import { createRandom } from '../../../core/random.ts';
+import { createRandom, permutation } from '../../../core/random.ts';
 import { elementCount } from '../../../core/tensors/tensor.ts';
 
 export type Operand =
@@ -8,7 +8,11 @@ export type Operand =
   | { readonly kind: 'parameter'; readonly shape: readonly number[]; readonly values: readonly number[] }
   /** Of the same element type as the parameters, not differentiated. */
   | { readonly kind: 'float'; readonly shape: readonly number[]; readonly values: readonly number[] }
-  | { readonly kind: 'I64' | 'BOOL'; readonly shape: readonly number[]; readonly values: readonly number[] }
+  | {
+      readonly kind: 'I64' | 'BOOL' | 'F32';
+      readonly shape: readonly number[];
+      readonly values: readonly number[];
+    }
   /** An optional input left out. */
   | { readonly kind: 'none' };
 
@@ -20,8 +24,12 @@ export interface Case {
   readonly attributes?: Attributes;
   /** Number of outputs, default 1. */
   readonly outputs?: number;
+  /** The others are not differentiated. */
+  readonly isFirstOnly?: true;
   /** ONNX Runtime has no float64 kernel for it: checked in float32, less sharply. */
   readonly isSingle?: true;
+  /** The rule takes another way in float32: checked in both. */
+  readonly isAlsoSingle?: true;
 }
 
 const random = createRandom(20_26);
@@ -47,7 +55,15 @@ export const chosen = (...values: number[]): Operand => ({
   shape: [values.length],
   values,
 });
+/** In random order, with 0.1 between any two: a finite difference does not change which is the largest. */
+export function distinct(...shape: number[]): Operand {
+  const count = elementCount(shape);
+  const values = permutation(count, random);
+  return { kind: 'parameter', shape, values: Array.from(values, (value) => (value - count / 2) / 10) };
+}
 export const constant = (value: number): Operand => ({ kind: 'float', shape: [], values: [value] });
+/** Given as float32 whatever the parameters are. */
+export const floats = (...values: number[]): Operand => ({ kind: 'F32', shape: [values.length], values });
 export const int = (...values: number[]): Operand => ({ kind: 'I64', shape: [values.length], values });
 export const ints = (shape: number[], ...values: number[]): Operand => ({ kind: 'I64', shape, values });
 export const bool = (shape: number[], ...values: number[]): Operand => ({ kind: 'BOOL', shape, values });

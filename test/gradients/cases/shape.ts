@@ -1,4 +1,4 @@
-import { type Case, int, ints, none, param } from './operands.ts';
+import { type Case, int, ints, param } from './operands.ts';
 
 export const SHAPE: readonly Case[] = [
   { op: 'Reshape', operands: [param(2, 6), int(3, -1)] },
@@ -21,8 +21,6 @@ export const SHAPE: readonly Case[] = [
   },
   { op: 'Gather', about: 'last axis, one', operands: [param(2, 4), ints([], 1)], attributes: { axis: -1 } },
   { op: 'GatherElements', operands: [param(3, 2), ints([2, 2], 0, 2, 2, 2)], attributes: { axis: 0 } },
-  { op: 'Pad', operands: [param(2, 3), int(1, 0, 0, 2)] },
-  { op: 'Pad', about: 'cropping, axes', operands: [param(2, 3), int(-1, 2), none, int(1)] },
   { op: 'Split', operands: [param(2, 5), int(2, 3)], attributes: { axis: 1 }, outputs: 2 },
   { op: 'Split', about: 'equal', operands: [param(4, 2)], attributes: { num_outputs: 2 }, outputs: 2 },
 ];

@@ -30,6 +30,16 @@ describe('upgrade to the operator set we write', () => {
     expect(split?.attribute.find((each) => each.name === 'num_outputs')?.i).toBe(2n);
   });
 
+  it('takes a batch normalization of old that uses given statistics, and refuses one that makes its own', () => {
+    const at13 = (outputs: string[]): Model => ({
+      ...old('BatchNormalization', { epsilon: { float: 1e-3 } }, outputs),
+      opsetImport: [{ domain: '', version: 13 }],
+    });
+    const inference = at13(['y']);
+    expect(upgradeModel(inference).graph.node).toEqual(inference.graph.node);
+    expect(() => upgradeModel(at13(['y', 'mean', 'var']))).toThrow(/operator set 14/);
+  });
+
   it('refuses what changed its meaning, and only below the version that changed it', () => {
     expect(() => upgradeModel(old('GroupNormalization'))).toThrow(/operator set 21/);
     const recent = { ...old('GroupNormalization'), opsetImport: [{ domain: '', version: 21 }] };
