@@ -1,9 +1,17 @@
 /** Types and shapes of every value in a model, by ONNX Runtime's own inference. */
+import { isDefaultDomain } from '../../core/onnx/check.ts';
 import type { Model } from '../../core/onnx/model.ts';
 import { encodeModel } from '../../core/onnx/model.ts';
+import type { NodeProto } from '../../core/onnx/proto.ts';
 import { dtypeOfOnnx } from '../../core/tensors/dtypes.ts';
 import type { TensorSpec } from '../../core/tensors/tensor.ts';
 import { createSession, specOf } from './onnxruntime-session.ts';
+
+/** The runtime infers nothing for GroupNormalization, and so nothing after it: its result is typed as its input. */
+const typed = (node: NodeProto): NodeProto =>
+  node.opType === 'GroupNormalization' && isDefaultDomain(node.domain)
+    ? { ...node, opType: 'Identity', input: node.input.slice(0, 1), attribute: [] }
+    : node;
 
 /**
  * Every intermediate value is declared an output without a type, which the runtime fills in when it creates the
@@ -18,9 +26,12 @@ export async function inferTypes(model: Model): Promise<Map<string, TensorSpec>>
     .flatMap((node) => node.output)
     .filter((name) => name !== '' && !declared.has(name));
   const output = [...graph.output, ...hidden.map((name) => ({ name, docString: '' }))];
-  const session = await createSession(encodeModel({ ...model, graph: { ...graph, output } }), {
-    optimize: false,
-  });
+  const session = await createSession(
+    encodeModel({ ...model, graph: { ...graph, node: graph.node.map(typed), output } }),
+    {
+      optimize: false,
+    },
+  );
   const types = new Map<string, TensorSpec>();
   try {
     for (const metadata of [...session.inputMetadata, ...session.outputMetadata]) {

@@ -23,6 +23,8 @@ export const positiveAxis = (axis: number, rank: number): number => (axis < 0 ? 
 
 export class Ops {
   readonly graph: GraphBuilder;
+  /** Gradient → a value where it is known to be 0 wherever that value is not positive: a Relu need not mask it. */
+  readonly rectified = new Map<string, string>();
 
   constructor(graph: GraphBuilder) {
     this.graph = graph;

@@ -120,6 +120,9 @@ export interface Differentiation {
 export function differentiate({ graph, forward, sources, seeds }: Differentiation): Map<string, string> {
   const ops = new Ops(graph);
   const constant = constantsOf(forward);
+  const producers = new Map(
+    forward.nodes.flatMap((node) => node.output.map((name) => [name, node] as const)),
+  );
   // Rules may ask a forward node for outputs it left out: these arrays are ours to extend.
   const outputs = new Map<NodeProto, string[]>(forward.nodes.map((node) => [node, [...node.output]]));
   for (const node of forward.nodes) graph.append({ ...node, output: outputs.get(node)! });
@@ -181,6 +184,7 @@ export function differentiate({ graph, forward, sources, seeds }: Differentiatio
       gradients,
       shape: (name) => typeOf(forward, name).shape,
       dtypeOf: (name) => typeOf(forward, name).dtype,
+      producer: (name) => producers.get(name),
       constant,
       integers(input) {
         const name = node.input[input] ?? '';

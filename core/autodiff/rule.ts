@@ -20,6 +20,8 @@ export interface RuleContext {
   readonly shape: (name: string) => Shape;
   /** Element type of a value of the forward graph. */
   readonly dtypeOf: (name: string) => DType;
+  /** The forward node that computes a value. */
+  readonly producer: (name: string) => NodeProto | undefined;
   /** The value, where it is an initializer or the output of a Constant. */
   readonly constant: (name: string) => TensorValue | undefined;
   /** Integers that must be known before training (axes, starts …), undefined where the input is left out. */

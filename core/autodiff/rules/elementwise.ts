@@ -88,7 +88,9 @@ export const ELEMENTWISE: RuleTable = {
     const denominator = ops.add(k(1), ops.op('Abs', [x]));
     return ops.div(d, ops.mul(denominator, denominator));
   }),
-  Relu: unary(({ ops, d, y, k, where }) => ops.mul(d, where('Greater', y, k(0)))),
+  Relu: unary(({ ops, d, y, k, where }) =>
+    ops.rectified.get(d) === y ? d : ops.mul(d, where('Greater', y, k(0))),
+  ),
   LeakyRelu: unary((c) => leaky(c, c.k(floatAttribute(c.node, 'alpha', 0.01)))),
   Elu: unary((c) => exponentialLinear(c, floatAttribute(c.node, 'alpha', 1), 1)),
   Selu: unary((c) =>

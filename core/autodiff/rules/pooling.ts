@@ -3,7 +3,7 @@ import { intAttribute, intsAttribute } from '../../onnx/attributes.ts';
 import { elementCount } from '../../tensors/tensor.ts';
 import { range } from '../ops.ts';
 import type { RuleContext, RuleTable } from '../rule.ts';
-import { channelsOf, isTiling, transposed, windowOf, type Window } from './window.ts';
+import { channelsOf, isTiling, transposed, windowOf, type Extents, type Window } from './window.ts';
 
 const poolWindow = (c: RuleContext): Window =>
   windowOf(c, intsAttribute(c.node, 'kernel_shape') ?? [], c.inputs[0]!, c.outputs[0]!);
@@ -12,7 +12,10 @@ const poolWindow = (c: RuleContext): Window =>
 const isQuick = (c: RuleContext, window: Window): boolean =>
   c.dtype === 'F32' && window.kernel.length === 2 && isTiling(window);
 
-/** Repeats each value over its window, of windows that lie side by side. */
+/** Every channel on its own, as an image of one channel: nothing is gained by handling several together. */
+const single = ({ ops }: RuleContext, value: string, size: Extents) => ops.reshape(value, [-1, 1, ...size]);
+
+/** Repeats each value over its window, of windows that lie side by side. `[N·C, 1, …]` in and out. */
 function spread({ ops }: RuleContext, { kernel }: Window, value: string): string {
   const data = Float32Array.of(1, 1, ...kernel);
   const scales = ops.graph.constant({ dtype: 'F32', shape: [data.length], data });
@@ -21,6 +24,24 @@ function spread({ ops }: RuleContext, { kernel }: Window, value: string): string
     coordinate_transformation_mode: 'asymmetric',
     nearest_mode: 'floor',
   });
+}
+
+/**
+ * Sums windows that lie side by side. For small images a product with a matrix of zeros and ones is quicker than
+ * ONNX Runtime's AveragePool.
+ */
+function windowSums({ ops, dtype }: RuleContext, { kernel, output }: Window, value: string): string {
+  const [rows, columns] = kernel as [number, number];
+  const width = output[1]! * columns;
+  if (rows * width > 128) {
+    const mean = ops.op('AveragePool', [value], { kernel_shape: kernel, strides: kernel });
+    return ops.mul(mean, ops.scalar(dtype, elementCount(kernel)));
+  }
+  const data = new Float32Array(rows * width * output[1]!);
+  for (const position of range(rows * width))
+    data[position * output[1]! + Math.floor((position % width) / columns)] = 1;
+  const indicators = ops.graph.constant({ dtype: 'F32', shape: [rows * width, output[1]!], data });
+  return ops.op('MatMul', [ops.reshape(value, [-1, rows * width]), indicators]);
 }
 
 /** What windows that lie side by side leave over at the ends: cut off, or given back as zeros. */
@@ -37,20 +58,21 @@ function leftover({ ops }: RuleContext, { input, output, kernel }: Window) {
  * Shared evenly among the elements of a window that attain its maximum. They are found by comparison: the forward
  * operator takes six times as long where it must say which they are.
  */
-function tiledMaximum(c: RuleContext, window: Window): string {
-  const { ops, d, dtype } = c;
-  const x = c.inputs[0]!;
-  const y = c.outputs[0]!;
+function tiledMaximum(c: RuleContext, window: Window, d: string): string {
+  const { ops, dtype } = c;
+  const { input, output } = window;
+  const [x, y] = [single(c, c.inputs[0]!, input), single(c, c.outputs[0]!, output)];
   const { cut, restore } = leftover(c, window);
   const attains = ops.indicator(ops.op('Equal', [cut(x), spread(c, window, y)]), dtype);
-  const share = ops.op('AveragePool', [attains], { kernel_shape: window.kernel, strides: window.strides });
-  const each = ops.div(d, ops.mul(share, ops.scalar(dtype, elementCount(window.kernel))));
-  return restore(ops.mul(attains, spread(c, window, each)));
+  const sums = ops.reshape(windowSums(c, window, attains), [-1, 1, ...output]);
+  const each = ops.div(single(c, d, output), sums);
+  const gradient = restore(ops.mul(attains, spread(c, window, each)));
+  return ops.reshape(gradient, [-1, channelsOf(c, c.inputs[0]!), ...input]);
 }
 
 /** The first element that attains the maximum takes all. An element may win in several windows. */
-function scatteredMaximum(c: RuleContext): string {
-  const { ops, d, dtype } = c;
+function scatteredMaximum(c: RuleContext, d: string): string {
+  const { ops, dtype } = c;
   if (intAttribute(c.node, 'storage_order', 0) !== 0) throw c.unsupported('storage_order must be 0');
   const x = c.inputs[0]!;
   const shape = c.shape(x);
@@ -63,9 +85,17 @@ function scatteredMaximum(c: RuleContext): string {
 
 const maxPool: RuleTable[string] = (c) => [
   () => {
+    const { ops, dtype } = c;
+    const [x, y] = [c.inputs[0]!, c.outputs[0]!];
     const window = poolWindow(c);
+    // Where a Relu comes before, what it masks is masked here, in as many elements as there are windows.
+    const isRectified = c.producer(x)?.opType === 'Relu';
+    const positive = () => ops.indicator(ops.op('Greater', [y, ops.scalar(dtype, 0)]), dtype);
+    const d = isRectified ? ops.mul(c.d, positive()) : c.d;
     const isAsked = (c.outputs[1] ?? '') !== '';
-    return isQuick(c, window) && !isAsked ? tiledMaximum(c, window) : scatteredMaximum(c);
+    const gradient = isQuick(c, window) && !isAsked ? tiledMaximum(c, window, d) : scatteredMaximum(c, d);
+    if (isRectified) ops.rectified.set(gradient, x);
+    return gradient;
   },
 ];
 
@@ -98,14 +128,14 @@ const averagePool: RuleTable[string] = (c) => [
       ? ops.scalar(dtype, counts[0]!)
       : ops.graph.constant({ dtype: 'F32', shape: [...window.output], data: Float32Array.from(counts) });
     const share = ops.div(d, divisor);
-    if (isQuick(c, window)) return leftover(c, window).restore(spread(c, window, share));
+    const shares = single(c, share, window.output);
+    const dimensions = [-1, channelsOf(c, x), ...window.input];
+    if (isQuick(c, window))
+      return ops.reshape(leftover(c, window).restore(spread(c, window, shares)), dimensions);
 
-    // Every channel on its own, as an image of one channel.
-    const single = ops.reshape(share, [-1, 1, ...window.output]);
     const ones = Float32Array.from({ length: elementCount(window.kernel) }, () => 1);
     const kernel = ops.graph.constant({ dtype: 'F32', shape: [1, 1, ...window.kernel], data: ones });
-    const summed = ops.op('ConvTranspose', [single, kernel], transposed(window));
-    return ops.reshape(summed, [-1, channelsOf(c, x), ...window.input]);
+    return ops.reshape(ops.op('ConvTranspose', [shares, kernel], transposed(window)), dimensions);
   },
 ];
 

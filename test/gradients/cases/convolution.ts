@@ -24,6 +24,7 @@ const PADS = [
 const GROUPS = [
   [1, 3, 2],
   [2, 4, 6],
+  [2, 6, 4],
   [3, 3, 3],
 ] as const;
 
@@ -108,6 +109,7 @@ export const CONVOLUTION: readonly Case[] = [
   ...automatic,
   ...otherRanks,
   ...shaped,
+  { op: 'Conv', about: 'of one element, many channels', operands: [param(1, 8, 2), param(8, 8, 1)] },
   // Enough channels for the products to be taken kernel row by kernel row, and element by element.
   { op: 'Conv', about: 'by rows', operands: [param(1, 9, 4, 4), param(2, 9, 2, 3)] },
   { op: 'Conv', about: 'by elements', operands: [param(1, 24, 3, 3), param(1, 24, 2, 2)] },

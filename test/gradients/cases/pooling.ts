@@ -76,6 +76,7 @@ export const POOLING: readonly Case[] = [
   ...automatic,
   maxPool('1-D', [2, 2, 7], { kernel_shape: [2], strides: [2] }),
   maxPool('3-D', [1, 2, 4, 4, 5], { kernel_shape: [2, 2, 3], strides: [2, 2, 1] }),
+  maxPool('wide', [1, 1, 3, 67], { kernel_shape: [2, 2], strides: [2, 2] }),
   maxPool('dilated', [2, 2, 6, 6], { kernel_shape: [2, 3], dilations: [3, 2] }),
   maxPool('dilated by its stride', [1, 2, 6, 6], {
     kernel_shape: [2, 2],
