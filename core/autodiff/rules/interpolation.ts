@@ -1,5 +1,6 @@
-/** What Resize does along one axis, as a matrix (onnx/docs/Operators.md#resize). */
+/** What Resize does along one axis (onnx/docs/Operators.md#resize). */
 import { floatAttribute, intAttribute, stringAttribute } from '../../onnx/attributes.ts';
+import { range } from '../ops.ts';
 import type { RuleContext } from '../rule.ts';
 
 export interface Lengths {
@@ -9,10 +10,8 @@ export interface Lengths {
   readonly scale: number;
 }
 
-export interface Interpolation extends Lengths {
-  /** `[result, size]` */
-  readonly weights: Float32Array<ArrayBuffer>;
-}
+/** Input position → its share in a result. */
+export type Shares = ReadonlyMap<number, number>;
 
 /** Runtimes compute positions in float32, which decides where nearest rounds. */
 const f = Math.fround;
@@ -66,21 +65,24 @@ function kernelOf(c: RuleContext): (position: number) => Tap[] {
   };
 }
 
-/** @throws Fault for a mode that is not known */
-export function interpolation(c: RuleContext, lengths: Lengths): Interpolation {
+/** @returns what each result is made of @throws Fault for a mode that is not known */
+export function interpolation(c: RuleContext, lengths: Lengths): Shares[] {
   const mode = stringAttribute(c.node, 'coordinate_transformation_mode', 'half_pixel');
   const coordinate = COORDINATES[mode];
   if (coordinate === undefined) throw c.unsupported(`coordinate_transformation_mode ${mode}`);
   const isExcluding = intAttribute(c.node, 'exclude_outside', 0) === 1;
   const kernel = kernelOf(c);
   const { size, result } = lengths;
-  const weights = new Float32Array(result * size);
-  for (let row = 0; row < result; row++) {
-    const taps = kernel(coordinate(row, lengths));
-    const kept = isExcluding ? taps.filter(([at]) => at >= 0 && at < size) : taps;
+  return range(result).map((at) => {
+    const taps = kernel(coordinate(at, lengths)).filter(([, weight]) => weight !== 0);
+    const kept = isExcluding ? taps.filter(([from]) => from >= 0 && from < size) : taps;
     const total = isExcluding ? kept.reduce((sum, [, weight]) => sum + weight, 0) : 1;
-    for (const [at, weight] of kept)
-      weights[row * size + Math.min(Math.max(at, 0), size - 1)]! += weight / total;
-  }
-  return { ...lengths, weights };
+    const shares = new Map<number, number>();
+    for (const [from, weight] of kept) {
+      // Outside, the image goes on as at its edge.
+      const inside = Math.min(Math.max(from, 0), size - 1);
+      shares.set(inside, (shares.get(inside) ?? 0) + weight / total);
+    }
+    return shares;
+  });
 }

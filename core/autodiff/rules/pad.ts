@@ -13,7 +13,7 @@ interface Run {
   readonly step: 1 | -1 | 0;
 }
 
-/** The original position of each padded one; `size` positions, `before` of the padding in front. */
+/** The original position, of `size`, that a padded one copies; `at` counts from the first original one. */
 const SOURCES: Readonly<Record<string, (at: number, size: number) => number>> = {
   edge: (at, size) => Math.min(Math.max(at, 0), size - 1),
   reflect: (at, size) => {

@@ -1,23 +1,26 @@
 /** Changing the resolution of images. Along each axis the result is a matrix times the input. */
-import { intAttribute, stringAttribute } from '../../onnx/attributes.ts';
+import { intAttribute, intsAttribute, stringAttribute } from '../../onnx/attributes.ts';
 import { elementCount } from '../../tensors/tensor.ts';
-import { range } from '../ops.ts';
+import { positiveAxis, range } from '../ops.ts';
 import type { RuleContext, RuleTable } from '../rule.ts';
-import { interpolation, type Interpolation } from './interpolation.ts';
-
-/** Attributes with one value we can differentiate through, which is their default. */
-const ONLY: Readonly<Record<string, string>> = { keep_aspect_ratio_policy: 'stretch' };
+import { interpolation, type Shares } from './interpolation.ts';
 
 interface Axis {
   readonly axis: number;
-  readonly matrix: Interpolation;
+  readonly size: number;
+  readonly result: number;
+  /** What each result is made of. */
+  readonly shares: readonly Shares[];
 }
+
+/** Elements of the largest matrix we write into a graph: 64 MiB. */
+const LARGEST = 2 ** 24;
 
 /** The axes that are resized. */
 function axesOf(c: RuleContext): Axis[] {
   const [x] = c.inputs as [string];
-  for (const [name, only] of Object.entries(ONLY))
-    if (stringAttribute(c.node, name, only) !== only) throw c.unsupported(`${name} must be ${only}`);
+  if (stringAttribute(c.node, 'keep_aspect_ratio_policy', 'stretch') !== 'stretch')
+    throw c.unsupported('keep_aspect_ratio_policy must be stretch');
   if (intAttribute(c.node, 'antialias', 0) !== 0) throw c.unsupported('antialias must be 0');
   const from = c.shape(x);
   const to = c.shape(c.outputs[0]!);
@@ -25,32 +28,41 @@ function axesOf(c: RuleContext): Axis[] {
   const scales = scalesName === '' ? undefined : c.constant(scalesName);
   if (scalesName !== '' && scales === undefined)
     throw c.unsupported(`its scales ${scalesName} are computed, and must be constant`);
-  const axes = c.node.attribute.find((each) => each.name === 'axes')?.ints.map(Number) ?? range(from.length);
+  const axes = intsAttribute(c.node, 'axes') ?? range(from.length);
   return axes
-    .map((axis) => (axis < 0 ? axis + from.length : axis))
+    .map((axis) => positiveAxis(axis, from.length))
     .flatMap((axis, i) => {
       const [size, result] = [from[axis], to[axis]];
       const scale = scales === undefined || scales.data.length === 0 ? undefined : Number(scales.data[i]);
-      if (scale === 1 || (scale === undefined && size === result)) return [];
+      const isBatch = axis === 0 && scale === undefined && typeof size === 'string';
+      if (scale === 1 || isBatch || (scale === undefined && size === result)) return [];
       if (typeof size !== 'number' || typeof result !== 'number')
         throw c.unsupported(`it resizes axis ${axis} from ${size} to ${result}, which must both be known`);
-      return [{ axis, matrix: interpolation(c, { size, result, scale: scale ?? result / size }) }];
+      const lengths = { size, result, scale: scale ?? result / size };
+      return [{ axis, size, result, shares: interpolation(c, lengths) }];
     });
 }
 
 /** How often each element was repeated, where all along an axis were equally often: nearest by a whole factor. */
-function repeats({ weights, size, result }: Interpolation): number | undefined {
+function repeats({ shares, size, result }: Axis): number | undefined {
   const factor = result / size;
   if (!Number.isInteger(factor)) return undefined;
-  const isRepeated = range(result).every((at) => weights[at * size + Math.floor(at / factor)] === 1);
+  const isRepeated = shares.every((from, at) => from.size === 1 && from.get(Math.floor(at / factor)) === 1);
   return isRepeated ? factor : undefined;
 }
 
 /** The transposed matrix along one axis: `[…, result, …]` to `[…, size, …]`. */
-function along(c: RuleContext, d: string, { axis, matrix }: Axis, dimensions: readonly (number | string)[]) {
+function along(c: RuleContext, d: string, axis: Axis, dimensions: readonly (number | string)[]) {
   const { ops } = c;
-  const { size, result, weights } = matrix;
-  const rest = dimensions.slice(axis + 1).map(Number);
+  const { size, result, shares } = axis;
+  if (size * result > LARGEST)
+    throw c.unsupported(
+      `from ${size} to ${result} is too long for a matrix: ${LARGEST} elements are allowed`,
+    );
+  const weights = new Float32Array(size * result);
+  for (const [row, from] of shares.entries())
+    for (const [at, weight] of from) weights[row * size + at] = weight;
+  const rest = dimensions.slice(axis.axis + 1).map(Number);
   const inner = elementCount(rest);
   const isLast = inner === 1;
   const constant = ops.graph.constant({ dtype: 'F32', shape: [result, size], data: weights });
@@ -68,7 +80,7 @@ const resize: RuleTable[string] = (c) => [
     const resized = axesOf(c);
     const factors = range(shape.length).map((axis) => {
       const found = resized.find((each) => each.axis === axis);
-      return found === undefined ? 1 : repeats(found.matrix);
+      return found === undefined ? 1 : repeats(found);
     });
     // Whole repeats are added up by pooling.
     const kernel = factors.slice(2);
@@ -86,7 +98,7 @@ const resize: RuleTable[string] = (c) => [
     let gradient = d;
     for (const each of resized.toReversed()) {
       gradient = along(c, gradient, each, dimensions);
-      dimensions = dimensions.map((dimension, axis) => (axis === each.axis ? each.matrix.size : dimension));
+      dimensions = dimensions.map((dimension, axis) => (axis === each.axis ? each.size : dimension));
     }
     return ops.like(gradient, x, shape);
   },
