@@ -6,6 +6,7 @@ import { signatureOf } from '../onnx/signature.ts';
 import { upgradeModel } from '../onnx/upgrade.ts';
 import type { TensorSpec } from '../tensors/tensor.ts';
 import { Ops } from './ops.ts';
+import { blockageOf, blockedFault } from './paths.ts';
 import { differentiate } from './reverse.ts';
 
 /** Output of the gradient graph for a parameter. */
@@ -69,8 +70,11 @@ export function gradientGraph(
   graph.output(loss);
   for (const name of parameters) {
     const gradient = gradients.get(name);
-    if (gradient === undefined)
+    if (gradient === undefined) {
+      const blockage = blockageOf({ nodes, initializers, types }, [output], name);
+      if (blockage !== undefined) throw blockedFault(name, blockage, name);
       throw new Fault('invalid', `output ${output} does not depend on ${name}`, { field: name });
+    }
     declareGradient(graph, floatInitializer(upgraded, types, name), gradient);
   }
   return prune(graph.build('gradients'));

@@ -1,5 +1,4 @@
 /** The vocabulary gradient rules are written in: short names for the ONNX nodes they emit. */
-import { Fault } from '../errors.ts';
 import type { Attributes } from '../onnx/attributes.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import { elementCount } from '../tensors/tensor.ts';
@@ -87,7 +86,7 @@ export class Ops {
         value,
         shape.map((dimension) => (typeof dimension === 'string' ? -1 : dimension)),
       );
-    return this.op('Reshape', [value, this.op('Shape', [of])]);
+    return this.op('Reshape', [value, this.op('Shape', [of])], { allowzero: 1 });
   }
 
   /** Broadcasts to the shape of another value. */
@@ -103,26 +102,32 @@ export class Ops {
   count(of: string, shape: Shape, axes: readonly number[], dtype: DType): string {
     const dimensions = axes.map((axis) => shape[axis] ?? 1);
     if (isStatic(dimensions)) return this.scalar(dtype, elementCount(dimensions));
-    const gathered = this.op('Gather', [this.op('Shape', [of]), this.ints(axes)]);
-    return this.cast(this.op('ReduceProd', [gathered], { keepdims: 0 }), dtype);
+    return this.cast(this.op('ReduceProd', [this.dimensions(of, shape, axes)], { keepdims: 0 }), dtype);
+  }
+
+  /** Some dimensions of a value, as an int64 vector: constant where they are known. */
+  dimensions(of: string, shape: Shape, axes: readonly number[]): string {
+    const dimensions = axes.map((axis) => shape[axis] ?? 1);
+    if (isStatic(dimensions)) return this.ints(dimensions);
+    return this.op('Gather', [this.op('Shape', [of]), this.ints(axes)]);
   }
 
   /**
    * Undoes broadcasting: sums a gradient of shape `from` down to shape `to`.
-   * @throws Fault `unprocessable` where symbolic dimensions leave open which axes were broadcast
+   * @param of a value of shape `to`: its shape is read at run time where symbolic dimensions leave open which axes
+   *   were stretched
    */
-  unbroadcast(value: string, from: Shape, to: Shape): string {
+  unbroadcast(value: string, from: Shape, to: Shape, of: string): string {
     const lead = from.length - to.length;
-    const stretched = range(to.length).filter((axis) => {
-      const [wide, narrow] = [from[lead + axis], to[axis]];
-      if (wide === narrow) return false;
-      if (narrow === 1) return true;
-      throw new Fault(
-        'unprocessable',
-        `it is not known before training how [${to.join(', ')}] is broadcast to [${from.join(', ')}]: give both the same symbolic dimensions`,
-        { field: 'model' },
-      );
-    });
-    return this.sum(this.sum(value, range(lead), false), stretched, true);
+    const stretched = range(to.length).filter((axis) => to[axis] === 1 && from[lead + axis] !== 1);
+    // A dimension other than 1 cannot be stretched: if it is a number it is the wide one's too.
+    const open = range(to.length).filter(
+      (axis) => typeof to[axis] === 'string' && to[axis] !== from[lead + axis],
+    );
+    const summed = this.sum(this.sum(value, range(lead), false), stretched, true);
+    if (open.length === 0) return summed;
+    const isOne = this.op('Equal', [this.dimensions(of, to, open), this.ints([1])]);
+    const axes = this.op('Compress', [this.ints(open), isOne], { axis: 0 });
+    return this.op('ReduceSum', [summed, axes], { keepdims: 1, noop_with_empty_axes: 1 });
   }
 }

@@ -7,22 +7,14 @@ import { Fault } from '../errors.ts';
 import { tensorAttribute } from '../onnx/attributes.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import { isDefaultDomain, nodeLabel } from '../onnx/check.ts';
-import { readsOf } from '../onnx/names.ts';
-import type { NodeProto, TensorProto } from '../onnx/proto.ts';
+import type { NodeProto } from '../onnx/proto.ts';
 import { tensorValue } from '../onnx/tensor.ts';
 import type { TensorSpec, TensorValue } from '../tensors/tensor.ts';
 import { Ops } from './ops.ts';
+import { dependents, pathBetween, type Forward, type Path } from './paths.ts';
 import type { Rule, RuleContext } from './rule.ts';
+import { adviceFor, isSetting } from './rules/flat.ts';
 import { MULTIPLE_OUTPUT_RULES, SINGLE_OUTPUT_RULES, SUPPORTED_OPERATORS } from './rules/table.ts';
-
-export interface Forward {
-  readonly nodes: readonly NodeProto[];
-  readonly initializers: readonly TensorProto[];
-  /** Of every value the nodes read and write. */
-  readonly types: ReadonlyMap<string, TensorSpec>;
-}
-
-const isFloating = (spec: TensorSpec | undefined) => spec?.dtype === 'F32' || spec?.dtype === 'F64';
 
 const ruleOf = (node: NodeProto): Rule | undefined =>
   isDefaultDomain(node.domain)
@@ -36,55 +28,15 @@ const typeOf = ({ types }: Forward, name: string): TensorSpec => {
   return spec;
 };
 
-/** Floating-point values that depend on a source: only along these can a gradient flow. */
-export function dependents({ nodes, types }: Forward, sources: Iterable<string>): Set<string> {
-  const reached = new Set(sources);
-  for (const node of nodes) {
-    if (!readsOf(node).some((name) => reached.has(name))) continue;
-    for (const name of node.output) if (isFloating(types.get(name))) reached.add(name);
-  }
-  return reached;
-}
-
-interface Path {
-  /** From last to first. */
-  readonly nodes: readonly NodeProto[];
-  /** Every differentiable value the seeds depend on, the seeds included. */
-  readonly values: ReadonlySet<string>;
-}
-
-/** The part of the graph between the sources and the seeds. */
-function pathBetween({ nodes }: Forward, seeds: Iterable<string>, differentiable: ReadonlySet<string>): Path {
-  const values = new Set(seeds);
-  const path: NodeProto[] = [];
-  for (const node of nodes.toReversed()) {
-    if (!node.output.some((name) => values.has(name) && differentiable.has(name))) continue;
-    const reads = readsOf(node).filter((name) => differentiable.has(name));
-    if (reads.length === 0) continue;
-    for (const name of reads) values.add(name);
-    path.push(node);
-  }
-  return { nodes: path, values };
-}
-
-/** Those of the candidates that the seeds depend on by floating-point values all the way. */
-export function sourcesOf(
-  forward: Forward,
-  seeds: Iterable<string>,
-  candidates: readonly string[],
-): Set<string> {
-  const { values } = pathBetween(forward, seeds, dependents(forward, candidates));
-  return new Set(candidates.filter((name) => values.has(name)));
-}
-
 /** @throws Fault `unprocessable` naming the first node without a rule */
 function checkRules(path: Path): void {
   const missing = path.nodes.findLast((node) => ruleOf(node) === undefined);
   if (missing === undefined) return;
   const domain = isDefaultDomain(missing.domain) ? '' : `${missing.domain}.`;
+  const advice = adviceFor(missing);
   throw new Fault(
     'unprocessable',
-    `${domain}${nodeLabel(missing)} cannot be trained through: gradients are known for ${SUPPORTED_OPERATORS.join(', ')}`,
+    `${domain}${nodeLabel(missing)} cannot be trained through: ${advice === undefined ? '' : `${advice}; `}gradients are known for ${SUPPORTED_OPERATORS.join(', ')}`,
     { field: `model.graph.node.${missing.opType}` },
   );
 }
@@ -152,7 +104,7 @@ export function differentiate({ graph, forward, sources, seeds }: Differentiatio
     const context = contextOf(node, gradients);
     const rules = ruleOf(node)?.(context) ?? [];
     node.input.forEach((name, i) => {
-      if (!differentiable.has(name)) return;
+      if (!differentiable.has(name) || isSetting(node, i)) return;
       const rule = rules[i];
       if (rule === undefined) throw context.unsupported(`it is not differentiable in its input ${name}`);
       contribute(name, rule());

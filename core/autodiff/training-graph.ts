@@ -16,7 +16,8 @@ import { elementCount, type TensorSpec } from '../tensors/tensor.ts';
 import { declareGradient, gradientName, namesIn } from './gradient-graph.ts';
 import { classesOf, logitsOf, softmaxCrossEntropy } from './losses.ts';
 import { Ops } from './ops.ts';
-import { differentiate, sourcesOf, type Forward } from './reverse.ts';
+import { blockageOf, blockedFault, sourcesOf, type Forward } from './paths.ts';
+import { differentiate } from './reverse.ts';
 
 /** The names by which a training graph is driven; with the parameter slots they are all that is needed to run it. */
 export const TRAINING_NAMES = {
@@ -143,6 +144,14 @@ function trainable(forward: Forward, logits: string, { parameters }: TrainingReq
     [logits],
     candidates.map((spec) => spec.name),
   );
+  for (const { name } of candidates) {
+    if (reaching.has(name)) continue;
+    // A value that only decides or configures is a constant of the formula too, unless asked for.
+    const blockage = blockageOf(forward, [logits], name);
+    if (blockage === undefined || (blockage.isIncidental && parameters === undefined)) continue;
+    const advice = parameters === undefined ? ': name the parameters to train to leave it as it is' : '';
+    throw blockedFault(name, blockage, 'parameters', advice);
+  }
   const idle = parameters?.find((name) => !reaching.has(name));
   if (idle !== undefined)
     throw new Fault('invalid', `the loss does not depend on ${idle}`, { field: 'parameters' });

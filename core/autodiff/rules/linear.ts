@@ -21,7 +21,7 @@ function gemm(c: RuleContext): ReturnType<RuleTable[string]> {
         ? ops.op('Gemm', [d, a], { alpha, transA: 1, transB: transA })
         : ops.op('Gemm', [a, d], { alpha, transA: 1 - transA }),
     () => {
-      const summed = ops.unbroadcast(d, c.shape(c.outputs[0]!), c.shape(bias));
+      const summed = ops.unbroadcast(d, c.shape(c.outputs[0]!), c.shape(bias), bias);
       return beta === 1 ? summed : ops.mul(summed, ops.scalar(c.dtype, beta));
     },
   ];
@@ -61,14 +61,15 @@ function matmul(c: RuleContext): ReturnType<RuleTable[string]> {
   const shapeY = c.shape(c.outputs[0]!);
   const batch = shapeY.slice(0, rank - 2);
 
-  const down = (gradient: string, of: string, matrix: Shape, shape: Shape) => {
+  /** @param operand as it was multiplied, with the axis a vector gains */
+  const down = (gradient: string, operand: string, matrix: Shape, of: string, shape: Shape) => {
     const full = [...batch, ...matrix.slice(-2)];
-    const summed = ops.unbroadcast(gradient, full, matrix);
+    const summed = ops.unbroadcast(gradient, full, matrix, operand);
     return matrix.length === shape.length ? summed : ops.like(summed, of, shape);
   };
   return [
-    () => down(ops.op('MatMul', [d(), ops.swap(right(), wideB.length)]), a, wideA, shapeA),
-    () => down(ops.op('MatMul', [ops.swap(left(), wideA.length), d()]), b, wideB, shapeB),
+    () => down(ops.op('MatMul', [d(), ops.swap(right(), wideB.length)]), left(), wideA, a, shapeA),
+    () => down(ops.op('MatMul', [ops.swap(left(), wideA.length), d()]), right(), wideB, b, shapeB),
   ];
 }
 

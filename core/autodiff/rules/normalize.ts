@@ -1,5 +1,5 @@
 /** Normalizations over an axis. */
-import { intAttribute } from '../../onnx/attributes.ts';
+import { floatAttribute, intAttribute } from '../../onnx/attributes.ts';
 import { positiveAxis, range } from '../ops.ts';
 import type { RuleContext, RuleTable } from '../rule.ts';
 
@@ -45,13 +45,62 @@ function layerNormalization(c: RuleContext): ReturnType<RuleTable[string]> {
       const centred = ops.sub(q, mean(q));
       return ops.mul(inverseDeviation(), ops.sub(centred, ops.mul(xHat(), mean(ops.mul(q, xHat())))));
     },
-    () => ops.unbroadcast(ops.mul(d, xHat()), shape, c.shape(scale)),
-    () => ops.unbroadcast(d, shape, c.shape(bias)),
+    () => ops.unbroadcast(ops.mul(d, xHat()), shape, c.shape(scale), scale),
+    () => ops.unbroadcast(d, shape, c.shape(bias), bias),
   ];
 }
+
+/** y = x/‖x‖: dx = (d − g·Σ d·y)/‖x‖, where g is the norm's own gradient; 0 for the zero vector. */
+const lpNormalization: RuleTable[string] = (c) => [
+  () => {
+    const { ops, d, dtype } = c;
+    const x = c.inputs[0]!;
+    const y = c.outputs[0]!;
+    const axis = ops.ints([intAttribute(c.node, 'axis', -1)]);
+    const isEuclidean = intAttribute(c.node, 'p', 2) === 2;
+    const norm = ops.op(isEuclidean ? 'ReduceL2' : 'ReduceL1', [x, axis], { keepdims: 1 });
+    const along = ops.op('ReduceSum', [ops.mul(d, y), axis], { keepdims: 1 });
+    const slope = isEuclidean ? y : ops.op('Sign', [x]);
+    const zero = ops.scalar(dtype, 0);
+    const gradient = ops.div(ops.sub(d, ops.mul(slope, along)), norm);
+    return ops.op('Where', [ops.op('Equal', [norm, zero]), zero, gradient]);
+  },
+];
+
+/**
+ * Local response normalization over channels (Krizhevsky et al. 2012). y = x·s^−β with s = bias + α/n·Σ x² over a
+ * window of n channels: dx = d·s^−β − 2αβ/n·x·Σ d·x·s^(−β−1), the sum over the windows that contain the channel.
+ */
+const localResponse: RuleTable[string] = (c) => [
+  () => {
+    const { ops, d, dtype, node } = c;
+    const x = c.inputs[0]!;
+    const channels = c.shape(x)[1];
+    const size = intAttribute(node, 'size');
+    if (size % 2 === 0) throw c.unsupported(`size ${size}: only odd sizes are supported`);
+    if (typeof channels !== 'number') throw c.unsupported(`the symbolic number of channels ${channels}`);
+    const alpha = floatAttribute(node, 'alpha', 1e-4);
+    const beta = floatAttribute(node, 'beta', 0.75);
+    const k = (value: number) => ops.scalar(dtype, value);
+    // Channels as the height of an image with one channel, so that a pool averages over neighbouring ones. The runtime
+    // takes odd windows only: they are their own transpose.
+    const half = Math.floor(size / 2);
+    const windowMean = (value: string) => {
+      const image = ops.reshape(value, [0, 1, channels, -1]);
+      const window = { kernel_shape: [size, 1], pads: [half, 0, half, 0], count_include_pad: 1 };
+      return ops.like(ops.op('AveragePool', [image], window), x, c.shape(x));
+    };
+    const s = ops.add(k(floatAttribute(node, 'bias', 1)), ops.mul(k(alpha), windowMean(ops.mul(x, x))));
+    const scaled = ops.mul(d, ops.op('Pow', [s, k(-beta)]));
+    const around = windowMean(ops.div(ops.mul(scaled, x), s));
+    return ops.sub(scaled, ops.mul(ops.mul(k(2 * alpha * beta), x), around));
+  },
+];
 
 export const NORMALIZE: RuleTable = {
   Softmax: softmax,
   LogSoftmax: logSoftmax,
   LayerNormalization: layerNormalization,
+  LpNormalization: lpNormalization,
+  LRN: localResponse,
 };

@@ -48,7 +48,26 @@ export const REDUCE: RuleTable = {
   ReduceMin: extremum,
   ReduceSumSquare: reduction(({ ops, x, dKept, dtype }) => ops.mul(ops.mul(dKept, ops.scalar(dtype, 2)), x)),
   ReduceL1: reduction(({ ops, x, dKept }) => ops.mul(dKept, ops.op('Sign', [x]))),
-  ReduceL2: reduction(({ ops, x, dKept, yKept }) => ops.mul(ops.div(dKept, yKept()), x)),
+  /** x/‖x‖, and 0 for the zero vector. */
+  ReduceL2: reduction(({ ops, x, dKept, yKept, dtype }) => {
+    const zero = ops.scalar(dtype, 0);
+    const isZero = ops.op('Equal', [yKept(), zero]);
+    return ops.mul(ops.op('Where', [isZero, zero, ops.div(dKept, yKept())]), x);
+  }),
+  /**
+   * The product of the other elements. With zeros taken as ones it is the whole product divided by the element, and 0
+   * where one of the others is zero.
+   */
+  ReduceProd: reduction(({ ops, x, axes, dKept, dtype }) => {
+    const isZero = ops.op('Equal', [x, ops.scalar(dtype, 0)]);
+    const zeros = ops.indicator(isZero, dtype);
+    const otherZeros = ops.sub(ops.sum(zeros, axes, true), zeros);
+    const factor = ops.op('Where', [isZero, ops.scalar(dtype, 1), x]);
+    const product =
+      axes.length === 0 ? factor : ops.op('ReduceProd', [factor, ops.ints(axes)], { keepdims: 1 });
+    const hasNone = ops.indicator(ops.op('Equal', [otherZeros, ops.scalar(dtype, 0)]), dtype);
+    return ops.mul(ops.mul(dKept, hasNone), ops.div(product, factor));
+  }),
   ReduceLogSum: reduction((c) => {
     const { ops, x } = c;
     return ops.expand(ops.div(c.dKept, ops.sum(x, c.axes, true)), x, c.shape(x));

@@ -1,30 +1,36 @@
-import { type Case, int, ints, param } from './operands.ts';
+import { type Case, vector, int, ints, param } from './operands.ts';
+
+const WEIGHTS = vector(0.5, 2, 1.25);
+
+/** Rows and positions, each reduction, with and without a label that is ignored, with and without class weights. */
+const combinations = ['SoftmaxCrossEntropyLoss', 'NegativeLogLikelihoodLoss'].flatMap((op) =>
+  ['none', 'sum', 'mean'].flatMap((reduction) =>
+    [undefined, 1, -1].flatMap((ignored) =>
+      [false, true].flatMap((isWeighted): Case[] => {
+        const attributes = { reduction, ...(ignored === undefined ? {} : { ignore_index: ignored }) };
+        const weights = isWeighted ? [WEIGHTS] : [];
+        const about = `${reduction}, ${ignored === undefined ? 'none' : `class ${ignored}`} ignored${isWeighted ? ', weighted' : ''}`;
+        const last = ignored ?? 0;
+        return [
+          { op, about, operands: [param(4, 3), int(0, 2, 1, last), ...weights], attributes },
+          {
+            op,
+            about: `${about}, positions`,
+            operands: [param(2, 3, 2), ints([2, 2], 0, 2, 1, last), ...weights],
+            attributes,
+          },
+        ];
+      }),
+    ),
+  ),
+);
 
 export const LOSS: readonly Case[] = [
-  { op: 'SoftmaxCrossEntropyLoss', operands: [param(3, 4), int(0, 3, 1)] },
+  ...combinations,
   {
     op: 'SoftmaxCrossEntropyLoss',
-    about: 'sum over positions, one ignored',
-    operands: [param(2, 3, 2), ints([2, 2], 0, 2, -1, 1)],
-    attributes: { reduction: 'sum', ignore_index: -1 },
-  },
-  {
-    op: 'SoftmaxCrossEntropyLoss',
-    about: 'mean of those not ignored',
-    operands: [param(3, 4), int(0, 2, 1)],
-    attributes: { ignore_index: 2 },
-  },
-  {
-    op: 'SoftmaxCrossEntropyLoss',
-    about: 'each by itself',
-    operands: [param(3, 4), int(0, 2, 1)],
-    attributes: { reduction: 'none' },
-  },
-  { op: 'NegativeLogLikelihoodLoss', operands: [param(3, 4), int(0, 3, 1)] },
-  {
-    op: 'NegativeLogLikelihoodLoss',
-    about: 'positions',
-    operands: [param(2, 3, 2), ints([2, 2], 0, 2, 1, 1)],
-    attributes: { reduction: 'sum' },
+    about: 'and log-probabilities',
+    operands: [param(4, 3), int(0, 2, 1, 0), WEIGHTS],
+    outputs: 2,
   },
 ];

@@ -9,7 +9,7 @@ export type Operand =
   /** Of the same element type as the parameters, not differentiated. */
   | { readonly kind: 'float'; readonly shape: readonly number[]; readonly values: readonly number[] }
   | {
-      readonly kind: 'I64' | 'BOOL' | 'F32';
+      readonly kind: 'I64' | 'I32' | 'BOOL' | 'F32';
       readonly shape: readonly number[];
       readonly values: readonly number[];
     }
@@ -26,6 +26,8 @@ export interface Case {
   readonly outputs?: number;
   /** The others are not differentiated. */
   readonly isFirstOnly?: true;
+  /** The parameters' dimensions are known only at run time. */
+  readonly isSymbolic?: true;
   /** ONNX Runtime has no float64 kernel for it: checked in float32, less sharply. */
   readonly isSingle?: true;
   /** The rule takes another way in float32: checked in both. */
@@ -50,6 +52,12 @@ export const positive = (...shape: number[]): Operand => ({
   shape,
   values: filled(shape, () => Math.abs(draw())),
 });
+/** In the open interval, away from its ends. */
+export const between = (low: number, high: number, ...shape: number[]): Operand => ({
+  kind: 'parameter',
+  shape,
+  values: filled(shape, () => low + (high - low) * (0.1 + 0.8 * random.uniform())),
+});
 export const chosen = (...values: number[]): Operand => ({
   kind: 'parameter',
   shape: [values.length],
@@ -61,18 +69,30 @@ export function distinct(...shape: number[]): Operand {
   const values = permutation(count, random);
   return { kind: 'parameter', shape, values: Array.from(values, (value) => (value - count / 2) / 10) };
 }
+export const given = (shape: number[], ...values: number[]): Operand => ({
+  kind: 'parameter',
+  shape,
+  values,
+});
 export const constant = (value: number): Operand => ({ kind: 'float', shape: [], values: [value] });
 /** Given as float32 whatever the parameters are. */
 export const floats = (...values: number[]): Operand => ({ kind: 'F32', shape: [values.length], values });
 export const int = (...values: number[]): Operand => ({ kind: 'I64', shape: [values.length], values });
 export const ints = (shape: number[], ...values: number[]): Operand => ({ kind: 'I64', shape, values });
 export const bool = (shape: number[], ...values: number[]): Operand => ({ kind: 'BOOL', shape, values });
+export const narrow = (shape: number[], ...values: number[]): Operand => ({ kind: 'I32', shape, values });
+export const vector = (...values: number[]): Operand => ({ kind: 'float', shape: [values.length], values });
 export const none: Operand = { kind: 'none' };
 
 export const unary = (op: string, operand: Operand = param(2, 5), attributes: Attributes = {}): Case => ({
   op,
   operands: [operand],
   attributes,
+});
+export const symbolic = (each: Case): Case => ({
+  ...each,
+  about: `${each.about ?? ''} of symbolic shape`.trim(),
+  isSymbolic: true,
 });
 export const single = (each: Case): Case => ({ ...each, isSingle: true });
 export const binary = (op: string): Case[] => [

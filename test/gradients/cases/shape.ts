@@ -1,7 +1,55 @@
-import { type Case, int, ints, param } from './operands.ts';
+import { type Case, int, ints, param, symbolic, vector } from './operands.ts';
 
 export const SHAPE: readonly Case[] = [
   { op: 'Reshape', operands: [param(2, 6), int(3, -1)] },
+  { op: 'Reshape', about: 'a dimension copied', operands: [param(2, 6), int(0, 3, -1)] },
+  {
+    op: 'Reshape',
+    about: 'allowzero',
+    operands: [param(2, 6), int(4, 3)],
+    attributes: { allowzero: 1 },
+  },
+  symbolic({ op: 'Reshape', operands: [param(2, 6), int(3, -1)] }),
+  symbolic({ op: 'Squeeze', operands: [param(2, 1, 3), int(1)] }),
+  symbolic({ op: 'Unsqueeze', operands: [param(2, 3), int(0, -1)] }),
+  symbolic({ op: 'Transpose', operands: [param(2, 3, 2)], attributes: { perm: [2, 0, 1] } }),
+  symbolic({ op: 'Expand', operands: [param(3, 1), int(2, 3, 4)] }),
+  symbolic({ op: 'Concat', operands: [param(2, 1), param(2, 3), param(2, 2)], attributes: { axis: 1 } }),
+  symbolic({ op: 'Split', operands: [param(2, 5), int(2, 3)], attributes: { axis: 1 }, outputs: 2 }),
+  symbolic({ op: 'Tile', operands: [param(2, 3), int(2, 2)] }),
+  symbolic({ op: 'Trilu', operands: [param(3, 3)] }),
+  {
+    op: 'Concat',
+    about: 'a constant between',
+    operands: [param(2), vector(5, 6), param(3)],
+    attributes: { axis: 0 },
+  },
+  { op: 'Tile', operands: [param(2, 3), int(3, 2)] },
+  { op: 'Tile', about: 'one axis', operands: [param(2, 1, 3), int(1, 4, 1)] },
+  ...[0, 1].flatMap((upper): Case[] => [
+    { op: 'Trilu', about: `upper ${upper}`, operands: [param(3, 4)], attributes: { upper } },
+    {
+      op: 'Trilu',
+      about: `upper ${upper}, batch, k`,
+      operands: [param(2, 3, 3), ints([], -1)],
+      attributes: { upper },
+    },
+  ]),
+  ...[0, 1].flatMap((exclusive) =>
+    [0, 1].map((reverse): Case => ({
+      op: 'CumSum',
+      about: `exclusive ${exclusive}, reverse ${reverse}`,
+      operands: [param(3, 2), ints([], -2)],
+      attributes: { exclusive, reverse },
+    })),
+  ),
+  { op: 'ReverseSequence', operands: [param(4, 2), int(3, 1)] },
+  {
+    op: 'ReverseSequence',
+    about: 'rows first',
+    operands: [param(2, 4, 2), int(3, 2)],
+    attributes: { batch_axis: 0, time_axis: 1 },
+  },
   { op: 'Flatten', operands: [param(2, 3, 2)], attributes: { axis: 1 } },
   { op: 'Squeeze', operands: [param(2, 1, 3), int(1)] },
   { op: 'Unsqueeze', operands: [param(2, 3), int(0, 3)] },
@@ -9,18 +57,6 @@ export const SHAPE: readonly Case[] = [
   { op: 'Transpose', about: 'reversed by default', operands: [param(2, 3, 2)] },
   { op: 'Expand', operands: [param(3, 1), int(2, 3, 4)] },
   { op: 'Concat', operands: [param(2, 1), param(2, 3)], attributes: { axis: -1 } },
-  { op: 'Slice', operands: [param(4, 5), int(1, -3), int(3, -1), int(0, 1)] },
-  { op: 'Slice', about: 'ends beyond the tensor', operands: [param(4), int(-9), int(99)] },
-  { op: 'Gather', operands: [param(4, 2), ints([2, 3], 0, 1, 1, 3, -1, 0)] },
-  { op: 'Gather', about: 'one row', operands: [param(4, 2), ints([], 2)] },
-  {
-    op: 'Gather',
-    about: 'inner axis',
-    operands: [param(2, 4, 3), ints([2, 2], 1, 1, 0, 3)],
-    attributes: { axis: 1 },
-  },
-  { op: 'Gather', about: 'last axis, one', operands: [param(2, 4), ints([], 1)], attributes: { axis: -1 } },
-  { op: 'GatherElements', operands: [param(3, 2), ints([2, 2], 0, 2, 2, 2)], attributes: { axis: 0 } },
   { op: 'Split', operands: [param(2, 5), int(2, 3)], attributes: { axis: 1 }, outputs: 2 },
   { op: 'Split', about: 'equal', operands: [param(4, 2)], attributes: { num_outputs: 2 }, outputs: 2 },
 ];
