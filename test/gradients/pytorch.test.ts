@@ -21,7 +21,7 @@ const fixture = (file: string) => readFile(new URL(`../fixtures/gradients/${file
 /** max|difference| / max|gradient| allowed per tensor. */
 const TOLERANCE = 1e-4;
 
-it.each(['mlp_mnist', 'regressor_huber', 'cnn_lenet'])('%s', async (name) => {
+it.each(['mlp_mnist', 'regressor_huber', 'cnn_lenet', 'gpt_tiny'])('%s', async (name) => {
   const model = decodeModel(new Uint8Array(await fixture(`${name}.onnx`)));
   const reference = Reference.parse(JSON.parse(String(await fixture(`${name}.json`))));
   const parameters = Object.keys(reference.grads);

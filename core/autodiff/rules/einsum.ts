@@ -21,14 +21,14 @@ function equationOf(c: RuleContext): Equation {
   const text = stringAttribute(c.node, 'equation', '').replaceAll(' ', '');
   const [left = '', right] = text.split('->');
   const written = left.split(',');
-  const free = [...LETTERS].filter((letter) => !text.includes(letter));
+  const free = LETTERS.split('').filter((letter) => !text.includes(letter));
   const ranks = written.map((term, i) => c.shape(c.inputs[i] ?? '').length - term.replace('...', '').length);
   const covered = Math.max(...ranks);
   if (covered > free.length) throw c.unsupported(`its equation ${text} has too many labels`);
   const ellipsis = free.splice(0, Math.max(covered, 0)).join('');
   // An operand's ellipsis covers the last of the axes that all of them cover together, as in broadcasting.
   const terms = written.map((term, i) => term.replace('...', ellipsis.slice(ellipsis.length - ranks[i]!)));
-  const letters = [...left].filter((letter) => LETTERS.includes(letter));
+  const letters = left.split('').filter((letter) => LETTERS.includes(letter));
   const once = letters.filter((letter) => letters.indexOf(letter) === letters.lastIndexOf(letter)).sort();
   const output = right?.replace('...', ellipsis) ?? `${ellipsis}${once.join('')}`;
   return { terms, output, free };
@@ -37,7 +37,7 @@ function equationOf(c: RuleContext): Equation {
 /** What a label counts over the given terms: a dimension of 1 is stretched to the others'. */
 function dimensionOf(label: string, terms: readonly (readonly [labels: string, shape: Shape])[]) {
   const dimensions = terms.flatMap(([labels, shape]) =>
-    [...labels].flatMap((each, axis) => (each === label ? [shape[axis]!] : [])),
+    labels.split('').flatMap((each, axis) => (each === label ? [shape[axis]!] : [])),
   );
   return dimensions.find((dimension) => dimension !== 1) ?? 1;
 }
@@ -59,7 +59,7 @@ function operandGradient(c: RuleContext, { terms, output, free }: Equation, oper
   // A label's second axis gets a letter of its own, tied to the first by an identity matrix.
   const term = terms[operand]!;
   const twins = [...free];
-  const target = [...term].map((label, axis) => {
+  const target = term.split('').map((label, axis) => {
     if (term.indexOf(label) === axis) return label;
     const size = shape[axis];
     const twin = twins.shift();
