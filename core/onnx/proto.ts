@@ -141,7 +141,7 @@ export interface ModelProto extends Message {
 
 const STRING_ENTRY: Table<StringEntry> = { key: text(1), value: text(2) };
 
-const TENSOR: Table<TensorProto> = {
+export const TENSOR: Table<TensorProto> = {
   dims: repeated(1, size),
   dataType: optional(2, int32),
   floatData: repeated(4, float, 'packed'),

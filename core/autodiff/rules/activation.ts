@@ -25,12 +25,16 @@ function inside({ ops, d, x, k, where }: Unary, low: number, high: number, slope
   return ops.mul(d, ops.mul(mask, k(slope)));
 }
 
-/** Φ(x) + x·φ(x): the derivative of x·Φ(x) (Hendrycks & Gimpel 2016, arXiv:1606.08415). */
+/**
+ * Φ(x) + x·φ(x): the derivative of x·Φ(x) (Hendrycks & Gimpel 2016, arXiv:1606.08415). A HardSigmoid whose input stays
+ * within its straight part is (1 + erf)/2 in one pass over memory instead of two.
+ */
 function geluExact(ops: Ops, x: string, k: Unary['k']): string {
-  const erf = ops.op('Erf', [ops.mul(x, k(Math.SQRT1_2))]);
-  const cdf = ops.mul(k(0.5), ops.add(k(1), erf));
-  const density = ops.mul(k(1 / Math.sqrt(2 * Math.PI)), ops.op('Exp', [ops.mul(ops.mul(x, x), k(-0.5))]));
-  return ops.add(cdf, ops.mul(x, density));
+  const scaled = ops.mul(x, k(Math.SQRT1_2));
+  const half = { float: 0.5 };
+  const cdf = ops.op('HardSigmoid', [ops.op('Erf', [scaled])], { alpha: half, beta: half });
+  const bell = ops.op('Exp', [ops.neg(ops.mul(scaled, scaled))]);
+  return ops.add(cdf, ops.mul(ops.mul(scaled, bell), k(1 / Math.sqrt(Math.PI))));
 }
 
 /** The derivative of x/2·(1 + tanh(√(2/π)(x + 0.044715 x³))). */

@@ -68,15 +68,13 @@ export const BROADCAST: RuleTable = {
   Sum: (c) => c.inputs.map((_, i) => () => toInput(c, i, c.d)),
   Mean: (c) =>
     c.inputs.map((_, i) => () => toInput(c, i, c.ops.div(c.d, c.ops.scalar(c.dtype, c.inputs.length)))),
+  /** Multiplied by the mask in its own, often smaller, shape: cheaper than a Where. */
   Where: (c) => {
     const { ops, d, dtype } = c;
     const condition = c.inputs[0]!;
-    const zero = () => ops.scalar(dtype, 0);
-    return [
-      undefined,
-      () => toInput(c, 1, ops.op('Where', [condition, d, zero()])),
-      () => toInput(c, 2, ops.op('Where', [condition, zero(), d])),
-    ];
+    const chosen = () => ops.indicator(condition, dtype);
+    const other = () => ops.indicator(ops.op('Not', [condition]), dtype);
+    return [undefined, () => toInput(c, 1, ops.mul(d, chosen())), () => toInput(c, 2, ops.mul(d, other()))];
   },
   PRelu: (c) => {
     const { ops, d, inputs, dtype } = c;

@@ -24,28 +24,38 @@ const logSoftmax: RuleTable[string] = (c) => [
 
 /**
  * Layer normalization (Ba et al. 2016, arXiv:1607.06450). With x̂ = (x − mean)/σ and q = d·scale:
- * dx = (q − mean(q) − x̂·mean(q·x̂))/σ. Mean and 1/σ are outputs of the forward operator.
+ * dx = (q − mean(q) − x̂·mean(q·x̂))/σ. Mean and 1/σ are outputs of the forward operator. Both means are taken as
+ * products with the scale, of d and of the d·x̂ that the scale's own gradient needs.
  */
 function layerNormalization(c: RuleContext): ReturnType<RuleTable[string]> {
-  const { ops, d } = c;
+  const { ops, d, dtype } = c;
   const [x, scale, bias = ''] = c.inputs as [string, string, string?];
   const shape = c.shape(x);
   const axis = positiveAxis(intAttribute(c.node, 'axis', -1), shape.length);
   const axes = range(shape.length).slice(axis);
   // The operator gives its statistics in float32 whatever it normalizes.
   const statistic = (output: number) =>
-    c.dtype === 'F32' ? c.expose(output) : ops.cast(c.expose(output), c.dtype);
-  const inverseDeviation = () => statistic(2);
-  let normalized: string | undefined;
-  const xHat = () => (normalized ??= ops.mul(ops.sub(x, statistic(1)), inverseDeviation()));
-  const mean = (value: string) => ops.op('ReduceMean', [value, ops.ints(axes)], { keepdims: 1 });
+    dtype === 'F32' ? c.expose(output) : ops.cast(c.expose(output), dtype);
+  const once = (make: () => string) => {
+    let value: string | undefined;
+    return () => (value ??= make());
+  };
+  const inverseDeviation = once(() => statistic(2));
+  const normalized = once(() => ops.mul(ops.sub(x, statistic(1)), inverseDeviation()));
+  const slope = once(() => ops.mul(d, normalized()));
+  const width = shape[axis];
+  const mean = (value: string) => {
+    if (axes.length > 1 || typeof width !== 'number' || c.shape(scale).length !== 1)
+      return ops.op('ReduceMean', [ops.mul(value, scale), ops.ints(axes)], { keepdims: 1 });
+    const weights = ops.div(ops.reshape(scale, [-1, 1]), ops.scalar(dtype, width));
+    return ops.op('MatMul', [value, weights]);
+  };
   return [
     () => {
-      const q = ops.mul(d, scale);
-      const centred = ops.sub(q, mean(q));
-      return ops.mul(inverseDeviation(), ops.sub(centred, ops.mul(xHat(), mean(ops.mul(q, xHat())))));
+      const fitted = ops.add(ops.mul(normalized(), mean(slope())), mean(d));
+      return ops.mul(inverseDeviation(), ops.sub(ops.mul(d, scale), fitted));
     },
-    () => ops.unbroadcast(ops.mul(d, xHat()), shape, c.shape(scale), scale),
+    () => ops.unbroadcast(slope(), shape, c.shape(scale), scale),
     () => ops.unbroadcast(d, shape, c.shape(bias), bias),
   ];
 }
