@@ -1,7 +1,14 @@
 /** What a decoded model must satisfy before anybody works with it. */
 import { Fault } from '../errors.ts';
 import type { Model } from './model.ts';
-import { EXTERNAL, type GraphProto, type ModelProto, type NodeProto, type TensorProto } from './proto.ts';
+import {
+  EXTERNAL,
+  type GraphProto,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfo,
+} from './proto.ts';
 import { checkTensor } from './tensor.ts';
 
 /** Versions of the default operator set: 13 made the axes of ReduceSum, Squeeze and Unsqueeze inputs. */
@@ -38,15 +45,34 @@ export function opsetOf(proto: ModelProto): number {
   return version;
 }
 
-function checkInitializer(tensor: TensorProto): void {
-  const field = `model.graph.initializer.${tensor.name}`;
-  if (tensor.name === '') throw invalid('model.graph.initializer', 'an initializer has no name');
+/** @param label how messages name the tensor */
+function checkData(tensor: TensorProto, label: string, field: string): void {
   if (tensor.dataLocation === EXTERNAL || tensor.externalData.length > 0)
-    throw unsupported(
-      field,
-      `initializer ${tensor.name} keeps its data in another file: save the model with its data inside`,
-    );
-  checkTensor(tensor, field);
+    throw unsupported(field, `${label} keeps its data in another file: save the model with its data inside`);
+  if ((tensor.dataType ?? 0) === 0) throw invalid(field, `${label} has no element type`);
+  checkTensor(tensor, label, field);
+}
+
+function checkInitializer(tensor: TensorProto): void {
+  if (tensor.name === '') throw invalid('model.graph.initializer', 'an initializer has no name');
+  checkData(tensor, `initializer ${tensor.name}`, `model.graph.initializer.${tensor.name}`);
+}
+
+function checkDeclarations(values: readonly ValueInfo[], kind: 'input' | 'output'): void {
+  const names = new Set<string>();
+  for (const { name, type } of values) {
+    const field = `model.graph.${kind}.${name}`;
+    if (name === '') throw invalid(`model.graph.${kind}`, `an ${kind} of the graph has no name`);
+    if (names.has(name)) throw invalid(field, `there are two graph ${kind}s called ${name}`);
+    names.add(name);
+    const dimensions = type?.tensorType?.shape?.dim ?? [];
+    const negative = dimensions.find(({ dimValue = 0 }) => dimValue < 0)?.dimValue;
+    if (negative !== undefined)
+      throw invalid(
+        field,
+        `graph ${kind} ${name} has the dimension ${negative}: one of any size has a name, like batch`,
+      );
+  }
 }
 
 /** @param outer values of the enclosing graphs, which a subgraph may read */
@@ -60,6 +86,8 @@ function checkGraph(graph: GraphProto, outer: ReadonlySet<string>): void {
     initializers.add(tensor.name);
     known.add(tensor.name);
   }
+  checkDeclarations(graph.input, 'input');
+  checkDeclarations(graph.output, 'output');
   for (const input of graph.input) known.add(input.name);
   const produced = new Set(graph.node.flatMap((node) => node.output));
   graph.node.forEach((node, i) => checkNode(node, `model.graph.node[${i}]`, known, produced));
@@ -82,6 +110,10 @@ function checkNode(node: NodeProto, field: string, known: Set<string>, produced:
     );
   }
   for (const attribute of node.attribute) {
+    for (const tensor of [attribute.t, ...attribute.tensors]) {
+      if (tensor !== undefined)
+        checkData(tensor, `the attribute ${attribute.name} of ${nodeLabel(node)}`, field);
+    }
     for (const subgraph of [attribute.g, ...attribute.graphs]) {
       if (subgraph !== undefined) checkGraph(subgraph, known);
     }

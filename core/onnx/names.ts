@@ -44,21 +44,36 @@ export function prune(model: Model): Model {
   return { ...model, graph: { ...graph, node, initializer } };
 }
 
+/** The node with its subgraphs replaced. */
+export function withSubgraphs(node: NodeProto, replace: (graph: GraphProto) => GraphProto): NodeProto {
+  if (subgraphsOf(node).length === 0) return node;
+  const attribute = node.attribute.map((each): AttributeProto => ({
+    ...each,
+    ...(each.g === undefined ? {} : { g: replace(each.g) }),
+    graphs: each.graphs.map(replace),
+  }));
+  return { ...node, attribute };
+}
+
+/** Every name of a value in the graph and its subgraphs. */
+export function namesOf(graph: GraphProto): Set<string> {
+  return new Set([
+    ...graph.input.map((input) => input.name),
+    ...graph.initializer.map((tensor) => tensor.name),
+    ...graph.node.flatMap((node) => [
+      ...node.output,
+      ...subgraphsOf(node).flatMap((inner) => [...namesOf(inner)]),
+    ]),
+  ]);
+}
+
 /** The node with values renamed, in its subgraphs too. */
 export function renameNode(node: NodeProto, names: ReadonlyMap<string, string>): NodeProto {
   const to = (name: string) => names.get(name) ?? name;
-  const inGraph = (graph: GraphProto): GraphProto => ({
+  const renamed = withSubgraphs(node, (graph) => ({
     ...graph,
     node: graph.node.map((inner) => renameNode(inner, names)),
     output: graph.output.map((output) => ({ ...output, name: to(output.name) })),
-  });
-  const attribute = node.attribute.map((each): AttributeProto => {
-    if (each.g === undefined && each.graphs.length === 0) return each;
-    return {
-      ...each,
-      ...(each.g === undefined ? {} : { g: inGraph(each.g) }),
-      graphs: each.graphs.map(inGraph),
-    };
-  });
-  return { ...node, attribute, input: node.input.map(to), output: node.output.map(to) };
+  }));
+  return { ...renamed, input: node.input.map(to), output: node.output.map(to) };
 }

@@ -9,10 +9,10 @@ import {
   float,
   int32,
   int64,
+  integer,
   message,
   optional,
   repeated,
-  size,
   string,
   text,
   uint64,
@@ -142,7 +142,7 @@ export interface ModelProto extends Message {
 const STRING_ENTRY: Table<StringEntry> = { key: text(1), value: text(2) };
 
 export const TENSOR: Table<TensorProto> = {
-  dims: repeated(1, size),
+  dims: repeated(1, integer),
   dataType: optional(2, int32),
   floatData: repeated(4, float, 'packed'),
   int32Data: repeated(5, int32, 'packed'),
@@ -161,7 +161,11 @@ export const TENSOR: Table<TensorProto> = {
 };
 const tensor = message(() => TENSOR);
 
-const DIMENSION: Table<Dimension> = { dimValue: optional(1, size), dimParam: text(2), denotation: text(3) };
+const DIMENSION: Table<Dimension> = {
+  dimValue: optional(1, integer),
+  dimParam: text(2),
+  denotation: text(3),
+};
 const SHAPE: Table<TensorShape> = {
   dim: repeated(
     1,
@@ -241,10 +245,10 @@ const GRAPH: Table<GraphProto> = {
   valueInfo: repeated(13, valueInfo),
 };
 
-const OPERATOR_SET: Table<OperatorSet> = { domain: text(1), version: optional(2, size) };
+const OPERATOR_SET: Table<OperatorSet> = { domain: text(1), version: optional(2, integer) };
 
 export const MODEL: Table<ModelProto> = {
-  irVersion: optional(1, size),
+  irVersion: optional(1, integer),
   producerName: text(2),
   producerVersion: text(3),
   domain: text(4),

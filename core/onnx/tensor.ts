@@ -19,11 +19,19 @@ const TYPED_FIELD = {
   BOOL: 'int32Data',
 } as const satisfies Record<DType, keyof TensorProto>;
 
-/** @throws Fault `invalid` where the data is not as long as the shape says; other dtypes than ours pass unread */
-export function checkTensor(tensor: TensorProto, field: string): void {
+/**
+ * @param label how messages name the tensor
+ * @throws Fault `invalid` where the data is not as long as the shape says; other dtypes than ours pass unread
+ */
+export function checkTensor(tensor: TensorProto, label: string, field: string): void {
+  const shape = `[${tensor.dims.join(', ')}]`;
+  const count = elementCount(tensor.dims);
+  if (tensor.dims.some((dimension) => dimension < 0))
+    throw new Fault('invalid', `${label} has shape ${shape}: dimensions must not be negative`, { field });
+  if (!Number.isSafeInteger(count))
+    throw new Fault('invalid', `${label} has shape ${shape}: those are too many elements`, { field });
   const dtype = dtypeOfOnnx(tensor.dataType ?? 0);
   if (dtype === undefined) return;
-  const count = elementCount(tensor.dims);
   const actual =
     tensor.rawData === undefined
       ? tensor[TYPED_FIELD[dtype]].length
@@ -31,7 +39,7 @@ export function checkTensor(tensor: TensorProto, field: string): void {
   if (actual !== count)
     throw new Fault(
       'invalid',
-      `tensor ${tensor.name} of shape [${tensor.dims.join(', ')}] needs ${count} elements of ${dtype}, its data holds ${actual}`,
+      `${label} of shape ${shape} needs ${count} elements of ${dtype}, its data holds ${actual}`,
       { field },
     );
 }
@@ -48,7 +56,7 @@ export function tensorValue(tensor: TensorProto): TensorValue {
       `tensor ${tensor.name} has ONNX element type ${tensor.dataType ?? 0}: supported are ${Object.keys(DTYPES).join(', ')}`,
       { field: tensor.name },
     );
-  checkTensor(tensor, tensor.name);
+  checkTensor(tensor, `tensor ${tensor.name}`, tensor.name);
   return { dtype, shape: tensor.dims, data: elements(tensor, dtype) };
 }
 

@@ -55,11 +55,11 @@ export const uint64 = varint(
   (r) => BigInt(r.uint64()),
   (w, v: bigint) => w.uint64(v),
 );
-/** An int64 that counts something: a number, refused where it is negative or above 2^53. */
-export const size = varint(
+/** An int64 that a number can hold: refused above 2^53. */
+export const integer = varint(
   (r) => {
     const value = Number(r.int64());
-    if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is no size`);
+    if (!Number.isSafeInteger(value)) throw new RangeError(`${value} is too large`);
     return value;
   },
   (w, v: number) => w.int64(v),

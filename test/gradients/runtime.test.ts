@@ -72,4 +72,18 @@ describe('type inference', () => {
     graph.output({ name: 'y', dtype: 'F32', shape: ['n', 2] });
     await expect(inferTypes(graph.build('misfit'))).rejects.toMatchObject({ code: 'unprocessable' });
   });
+
+  it.each([
+    ['two element types in one operator', 'Add', 'I64', /Type Error.*(int64|float)/s],
+    ['an element type the operator does not take', 'Relu', 'BOOL', /Type Error.*bool/s],
+  ] as const)('refuses %s, with the reason', async (_, op, dtype, message) => {
+    const graph = new GraphBuilder();
+    graph.input({ name: 'x', dtype: 'F32', shape: ['n'] });
+    graph.input({ name: 'z', dtype, shape: ['n'] });
+    graph.op(op, op === 'Add' ? ['x', 'z'] : ['z'], {}, 'y');
+    graph.output({ name: 'y', dtype: 'F32', shape: ['n'] });
+    const refusal = inferTypes(graph.build('mistyped'));
+    await expect(refusal).rejects.toMatchObject({ code: 'unprocessable', field: 'model' });
+    await expect(refusal).rejects.toThrow(message);
+  });
 });

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { WireType } from '@bufbuild/protobuf/wire';
 import { describe, expect, it } from 'vitest';
 import { Fault } from '../../../core/errors.ts';
+import { attribute } from '../../../core/onnx/attributes.ts';
 import { GraphBuilder } from '../../../core/onnx/builder.ts';
 import { checkModel } from '../../../core/onnx/check.ts';
 import { withInitializers } from '../../../core/onnx/initializers.ts';
@@ -103,6 +104,24 @@ describe('ONNX codec', () => {
     }
   });
 
+  it('refuses 2 GiB by the length alone, in and out', () => {
+    const huge = { length: 2 ** 31 } as Uint8Array;
+    const read = faultOf(() => decodeModel(huge));
+    expect(read.message).toMatch(/2147483648 bytes: an ONNX file holds less than 2 GiB/);
+    const [w] = small().graph.initializer;
+    const half = { ...w!, rawData: { length: 2 ** 30 } as Uint8Array };
+    const written = faultOf(() => encodeModel(withGraph({ initializer: [half, { ...half, name: 'v' }] })));
+    expect(written.message).toMatch(/initializers have 2147483648 bytes/);
+    expect([read.code, written.code]).toEqual(['too_large', 'too_large']);
+  });
+
+  it('refuses a field that says it is longer than the file, and takes no memory for it', () => {
+    // Field 7, the graph: length-delimited, 2^31 - 1 bytes long, none of which follow.
+    const fault = faultOf(() => decodeModel(Uint8Array.of((7 << 3) | 2, 0xff, 0xff, 0xff, 0xff, 0x07)));
+    expect(fault.message).toMatch(/truncated/);
+    expect([fault.code, fault.field]).toEqual(['invalid', 'model']);
+  });
+
   it('refuses messages nested deeper than any model', () => {
     // A graph inside an attribute of a node, 100 times over.
     let bytes = encodeMessage(MODEL, small()).slice(0, 0);
@@ -121,6 +140,17 @@ describe('ONNX codec', () => {
 });
 
 describe('model checks', () => {
+  const [weight] = small().graph.initializer as [TensorProto];
+  const withDimension = (dimValue: number) => {
+    const [input] = small().graph.input;
+    const dim = [{ dimValue, dimParam: '', denotation: '' }];
+    return [{ ...input!, type: { denotation: '', tensorType: { elemType: 1, shape: { dim } } } }];
+  };
+  /** A Constant whose tensor is broken in one place. */
+  const constantNode = (change: Partial<TensorProto>) => {
+    const tensor = { ...attribute('value', { tensor: { ...weight, ...change } }) };
+    return { ...small().graph.node[0]!, opType: 'Constant', input: [], output: ['c'], attribute: [tensor] };
+  };
   const node = (input: string[], output: string[]) => ({ ...small().graph.node[0]!, input, output });
   const external: TensorProto = {
     ...small().graph.initializer[0]!,
@@ -157,6 +187,62 @@ describe('model checks', () => {
       'invalid',
       'model.graph.initializer.w',
       /needs 3 elements of F32, its data holds 2/,
+    ],
+    [
+      'a negative dimension',
+      withGraph({ initializer: [{ ...weight, dims: [-1, 2] }] }),
+      'invalid',
+      'model.graph.initializer.w',
+      /initializer w has shape \[-1, 2\]: dimensions must not be negative/,
+    ],
+    [
+      'more elements than can be counted',
+      withGraph({ initializer: [{ ...weight, dataType: 10, dims: [2 ** 40, 2 ** 40] }] }),
+      'invalid',
+      'model.graph.initializer.w',
+      /too many elements/,
+    ],
+    [
+      'an initializer of no type',
+      withGraph({ initializer: [{ ...weight, dataType: 0 }] }),
+      'invalid',
+      'model.graph.initializer.w',
+      /initializer w has no element type/,
+    ],
+    [
+      'an input of negative size',
+      withGraph({ input: withDimension(-1) }),
+      'invalid',
+      'model.graph.input.x',
+      /graph input x has the dimension -1: one of any size has a name/,
+    ],
+    [
+      'two inputs of one name',
+      withGraph({ input: [...small().graph.input, ...small().graph.input] }),
+      'invalid',
+      'model.graph.input.x',
+      /two graph inputs called x/,
+    ],
+    [
+      'two outputs of one name',
+      withGraph({ output: [...small().graph.output, ...small().graph.output] }),
+      'invalid',
+      'model.graph.output.y',
+      /two graph outputs called y/,
+    ],
+    [
+      'a Constant with its data elsewhere',
+      withGraph({ node: [constantNode({ dataLocation: 1 }), ...small().graph.node] }),
+      'unprocessable',
+      'model.graph.node[0]',
+      /attribute value of Constant node c keeps its data in another file/,
+    ],
+    [
+      'a Constant without its data',
+      withGraph({ node: [constantNode({ dims: [5] }), ...small().graph.node] }),
+      'invalid',
+      'model.graph.node[0]',
+      /needs 5 elements of F32, its data holds 2/,
     ],
     [
       'two initializers of one name',

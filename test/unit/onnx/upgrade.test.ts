@@ -40,6 +40,35 @@ describe('upgrade to the operator set we write', () => {
     expect(() => upgradeModel(at13(['y', 'mean', 'var']))).toThrow(/operator set 14/);
   });
 
+  it('keeps the meaning of what got other defaults or names', () => {
+    const at = (op: string, version: number, attributes = {}) =>
+      upgradeModel({ ...old(op, attributes), opsetImport: [{ domain: '', version }] }).graph;
+    const text = (graph: Model['graph'], name: string) =>
+      new TextDecoder().decode(graph.node[0]?.attribute.find((each) => each.name === name)?.s);
+    expect(text(at('RoiAlign', 15), 'coordinate_transformation_mode')).toBe('output_half_pixel');
+    expect(at('RoiAlign', 16).node[0]?.attribute).toEqual([]);
+    expect(text(at('GridSample', 19, { mode: 'bicubic' }), 'mode')).toBe('cubic');
+    expect(text(at('GridSample', 16), 'mode')).toBe('linear');
+    const transform = at('DFT', 17, { axis: 2 });
+    expect(transform.node[0]?.input).toEqual(['x', '', 'y.axis']);
+    expect(tensorValue(transform.initializer[0]!)).toMatchObject({ shape: [], data: BigInt64Array.of(2n) });
+    expect(tensorValue(at('DFT', 17).initializer[0]!).data).toEqual(BigInt64Array.of(1n));
+  });
+
+  it("goes into subgraphs, whose new initializers are their own and take nobody's name", () => {
+    const { graph } = old('ReduceMean', { axes: [0] });
+    const inner = { ...graph, input: [] };
+    const branch = { ...attribute('then_branch', 0), type: 5, g: inner };
+    const conditional = { ...nodeProto('If', ['y.axes'], ['out']), attribute: [branch] };
+    const model = old('Relu');
+    const nodes = [nodeProto('Identity', ['x'], ['y.axes']), conditional];
+    const upgraded = upgradeModel({ ...model, graph: { ...model.graph, node: nodes } }).graph;
+    const then = upgraded.node[1]?.attribute[0]?.g;
+    expect(then?.node[0]?.input).toEqual(['x', 'y.axes_1']);
+    expect(then?.initializer.map((tensor) => tensor.name)).toEqual(['y.axes_1']);
+    expect(upgraded.initializer).toEqual([]);
+  });
+
   it('refuses what changed its meaning, and only below the version that changed it', () => {
     expect(() => upgradeModel(old('GroupNormalization'))).toThrow(/operator set 21/);
     const recent = { ...old('GroupNormalization'), opsetImport: [{ domain: '', version: 21 }] };
