@@ -105,27 +105,27 @@ function spread(c: RuleContext, d: string, each: AxisSlice): string {
   return ops.op('Gather', [withZero, ops.op('Where', [isHit, index, taken])], { axis });
 }
 
+/**
+ * Zeros around an axis-by-axis slice with step 1. The pads name every axis: ONNX Runtime 1.30 moves transposes past a
+ * Pad without regard to its axes input.
+ */
+function padded(c: RuleContext, d: string, slices: readonly AxisSlice[]): string {
+  const { ops } = c;
+  const margins = new Map(slices.map((each) => [each.axis, marginsOf(c, each)]));
+  const axes = range(c.shape(c.inputs[0]!).length);
+  const pads = ([0, 1] as const).flatMap((side) => axes.map((axis) => margins.get(axis)?.[side] ?? 0));
+  if (pads.every((pad) => typeof pad === 'number')) return ops.op('Pad', [d, ops.ints(pads)]);
+  const parts = pads.map((pad) => (typeof pad === 'number' ? ops.ints([pad]) : pad));
+  return ops.op('Pad', [d, ops.op('Concat', parts, { axis: 0 })]);
+}
+
 export const SLICE: RuleTable = {
   Slice: (c) => [
     () => {
-      const { ops } = c;
       const slices = slicesOf(c);
       const spaced = slices.filter(({ step }) => step !== 1).reduce((d, each) => spread(c, d, each), c.d);
       const cut = slices.filter(({ step }) => step === 1);
-      if (cut.length === 0) return spaced;
-      const margins = cut.map((each) => marginsOf(c, each));
-      const vector = (side: 0 | 1) => {
-        const sides = margins.map((pair) => pair[side]);
-        if (sides.every((value) => typeof value === 'number')) return ops.ints(sides);
-        const parts = sides.map((value) => (typeof value === 'number' ? ops.ints([value]) : value));
-        return parts.length === 1 ? parts[0]! : ops.op('Concat', parts, { axis: 0 });
-      };
-      const axes = ops.ints(cut.map(({ axis }) => axis));
-      const isConstant = margins.flat().every((value) => typeof value === 'number');
-      const pads = isConstant
-        ? ops.ints([...margins.map(([before]) => before), ...margins.map(([, after]) => after)].map(Number))
-        : ops.op('Concat', [vector(0), vector(1)], { axis: 0 });
-      return ops.op('Pad', [spaced, pads, '', axes]);
+      return cut.length === 0 ? spaced : padded(c, spaced, cut);
     },
   ],
 };
