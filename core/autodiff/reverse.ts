@@ -4,12 +4,12 @@
  * those that meet in one value.
  */
 import { Fault } from '../errors.ts';
-import { tensorAttribute } from '../onnx/attributes.ts';
 import type { GraphBuilder } from '../onnx/builder.ts';
 import { isDefaultDomain, nodeLabel } from '../onnx/check.ts';
+import { constantsOf } from '../onnx/fold.ts';
 import type { NodeProto } from '../onnx/proto.ts';
-import { tensorValue } from '../onnx/tensor.ts';
-import type { TensorSpec, TensorValue } from '../tensors/tensor.ts';
+import type { TensorSpec } from '../tensors/tensor.ts';
+import { fuse } from './fuse.ts';
 import { Ops } from './ops.ts';
 import { dependents, pathBetween, type Forward, type Path } from './paths.ts';
 import type { Rule, RuleContext } from './rule.ts';
@@ -41,19 +41,6 @@ function checkRules(path: Path): void {
   );
 }
 
-/** Initializers and Constant nodes by name, read when a rule asks. */
-function constantsOf({ nodes, initializers }: Forward): (name: string) => TensorValue | undefined {
-  const tensors = new Map(initializers.map((tensor) => [tensor.name, tensor]));
-  for (const node of nodes) {
-    const tensor = node.opType === 'Constant' ? tensorAttribute(node, 'value') : undefined;
-    if (tensor !== undefined) tensors.set(node.output[0] ?? '', tensor);
-  }
-  return (name) => {
-    const tensor = tensors.get(name);
-    return tensor === undefined ? undefined : tensorValue(tensor);
-  };
-}
-
 export interface Differentiation {
   /** Where the nodes are written. It has the forward graph's inputs and initializers already. */
   readonly graph: GraphBuilder;
@@ -69,9 +56,15 @@ export interface Differentiation {
  * @returns source → its gradient; a source the seeds do not depend on is missing
  * @throws Fault `unprocessable` naming the operator and node that stand in the way
  */
-export function differentiate({ graph, forward, sources, seeds }: Differentiation): Map<string, string> {
+export function differentiate({
+  graph,
+  forward: given,
+  sources,
+  seeds,
+}: Differentiation): Map<string, string> {
   const ops = new Ops(graph);
-  const constant = constantsOf(forward);
+  const constant = constantsOf(given);
+  const forward = { ...given, nodes: fuse(given, constant) };
   const producers = new Map(
     forward.nodes.flatMap((node) => node.output.map((name) => [name, node] as const)),
   );
