@@ -1,5 +1,6 @@
 /** Types and shapes of every value in a model, by ONNX Runtime's own inference. */
 import { isDefaultDomain } from '../../core/onnx/check.ts';
+import { foldIntegers } from '../../core/onnx/fold.ts';
 import type { Model } from '../../core/onnx/model.ts';
 import { encodeModel } from '../../core/onnx/model.ts';
 import type { NodeProto } from '../../core/onnx/proto.ts';
@@ -14,12 +15,26 @@ const typed = (node: NodeProto): NodeProto =>
     : node;
 
 /**
- * Every intermediate value is declared an output without a type, which the runtime fills in when it creates the
- * session, and optimization is off so that none disappears. Symbolic dimensions keep their names.
+ * The runtime does not follow every computation on shapes that exporters write (a slice's end as a dimension divided
+ * by three): those are folded and it infers again, until nothing new is known.
  * @returns by value name; values that are no tensor of our element types are left out
  * @throws Fault `unprocessable` where the runtime refuses the model, with its reason
  */
 export async function inferTypes(model: Model): Promise<Map<string, TensorSpec>> {
+  let known = model;
+  for (;;) {
+    const types = await typesAsWritten(known);
+    const folded = foldIntegers(known, types);
+    if (folded === known) return types;
+    known = folded;
+  }
+}
+
+/**
+ * Every intermediate value is declared an output without a type, which the runtime fills in when it creates the
+ * session, and optimization is off so that none disappears. Symbolic dimensions keep their names.
+ */
+async function typesAsWritten(model: Model): Promise<Map<string, TensorSpec>> {
   const { graph } = model;
   const declared = new Set(graph.output.map((output) => output.name));
   const hidden = graph.node

@@ -5,8 +5,9 @@
 import type { TensorSpec, TensorValue } from '../tensors/tensor.ts';
 import { intAttribute, tensorAttribute } from './attributes.ts';
 import { isDefaultDomain } from './check.ts';
+import type { Model } from './model.ts';
 import type { NodeProto, TensorProto } from './proto.ts';
-import { tensorValue } from './tensor.ts';
+import { tensorProto, tensorValue } from './tensor.ts';
 
 /** Integers by element, undefined where one depends on a symbolic dimension. */
 interface Partial {
@@ -74,8 +75,9 @@ function constantValue(node: NodeProto): TensorValue | undefined {
   const tensor = tensorAttribute(node, 'value');
   if (tensor !== undefined) return tensorValue(tensor);
   const [attribute] = node.attribute;
-  const { i, f, ints = [], floats = [] } = attribute ?? {};
-  switch (attribute?.name) {
+  if (attribute === undefined) return undefined;
+  const { i, f, ints, floats } = attribute;
+  switch (attribute.name) {
     case 'value_int':
       return { dtype: 'I64', shape: [], data: BigInt64Array.of(i ?? 0n) };
     case 'value_ints':
@@ -95,7 +97,7 @@ export interface Foldable {
   readonly types: ReadonlyMap<string, TensorSpec>;
 }
 
-/** @returns the value of a name that is known before the graph runs; integers that were computed are I64 */
+/** @returns the value of a name that is known before the graph runs */
 export function constantsOf({
   nodes,
   initializers,
@@ -125,8 +127,11 @@ export function constantsOf({
     if (value !== undefined) return value;
     const partial = fold(name);
     if (partial === undefined || partial.elements.includes(undefined)) return undefined;
-    const data = BigInt64Array.from(partial.elements as number[], BigInt);
-    return { dtype: 'I64', shape: partial.isScalar ? [] : [data.length], data };
+    const elements = partial.elements as readonly number[];
+    const shape = partial.isScalar ? [] : [elements.length];
+    return types.get(name)?.dtype === 'I32'
+      ? { dtype: 'I32', shape, data: Int32Array.from(elements) }
+      : { dtype: 'I64', shape, data: BigInt64Array.from(elements, BigInt) };
   };
 
   function compute(name: string): Partial | undefined {
@@ -146,4 +151,19 @@ export function constantsOf({
       ? undefined
       : folding(inputs as Partial[], node, undefined);
   }
+}
+
+/** The model with the integers that can be computed as initializers; the same object where there are none. */
+export function foldIntegers(model: Model, types: ReadonlyMap<string, TensorSpec>): Model {
+  const { graph } = model;
+  const constant = constantsOf({ nodes: graph.node, initializers: graph.initializer, types });
+  const folded = new Map<NodeProto, TensorProto>();
+  for (const node of graph.node) {
+    const [name = ''] = node.output;
+    const value = node.opType in FOLDINGS && isDefaultDomain(node.domain) ? constant(name) : undefined;
+    if (value !== undefined) folded.set(node, tensorProto(name, value));
+  }
+  if (folded.size === 0) return model;
+  const node = graph.node.filter((each) => !folded.has(each));
+  return { ...model, graph: { ...graph, node, initializer: [...graph.initializer, ...folded.values()] } };
 }
