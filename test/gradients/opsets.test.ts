@@ -10,7 +10,7 @@ import { encodeModel, type Model } from '../../core/onnx/model.ts';
 import { tensorValue } from '../../core/onnx/tensor.ts';
 import { createRandom } from '../../core/random.ts';
 
-const PARAMETERS = { w: [4, 6], b: [6], slope: [1], gain: [3] } as const;
+const PARAMETERS = { w: [4, 6], b: [6], v: [6, 1, 2, 2], slope: [1], gain: [3] } as const;
 
 /** Whatever changed its form between the two ends, in the form it had in that version. */
 function modelOf(version: number): Model {
@@ -21,6 +21,9 @@ function modelOf(version: number): Model {
     const data = Float32Array.from({ length }, () => 2 * random.uniform() - 1);
     graph.initializer(name, { dtype: 'F32', shape, data });
   }
+  graph.initializer('positive', { dtype: 'F32', shape: [6], data: new Float32Array(6).fill(0.7) });
+  const floats = (...values: number[]) =>
+    graph.constant({ dtype: 'F32', shape: [values.length], data: Float32Array.from(values) });
   const ints = (...values: number[]) =>
     graph.constant({ dtype: 'I64', shape: [values.length], data: BigInt64Array.from(values, BigInt) });
   const scalar = (value: number) => graph.constant({ dtype: 'F32', shape: [], data: Float32Array.of(value) });
@@ -41,7 +44,13 @@ function modelOf(version: number): Model {
   const spread = reduce('ReduceL2', op('PRelu', [left!, 'slope']), [1], 1);
   const scaled = op('Mul', [op('Clip', [right!, scalar(-1), scalar(1)]), 'gain']);
   const mixed = op('Where', [op('Greater', [scaled, scalar(0)]), op('Pow', [scaled, scalar(2)]), spread]);
-  const flat = op('Pad', [op('Concat', [mixed, left!], { axis: 1 }), ints(0, 1, 0, 2)]);
+  const image = op('Reshape', [op('Concat', [mixed, left!], { axis: 1 }), ints(-1, 6, 1, 1)]);
+  const grown = op('Resize', [image, '', floats(1, 1, 2, 2)], { mode: 'nearest' });
+  const padded = op('Pad', [grown, ints(0, 0, 1, 0, 0, 0, 0, 1)]);
+  const normalized = op('BatchNormalization', [padded, 'b', 'b', 'b', 'positive']);
+  const convolved = op('Conv', [normalized, 'v'], { group: 6 });
+  const pooled = op('AveragePool', [convolved], { kernel_shape: [2, 2] });
+  const flat = op('Flatten', [pooled]);
   const reduced = [
     'ReduceMean',
     'ReduceMax',

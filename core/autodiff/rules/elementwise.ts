@@ -2,7 +2,7 @@
 import type { RuleContext, RuleTable } from '../rule.ts';
 import { unary, type Unary } from './unary.ts';
 
-/** d / √(1 + s·x² + t), for the inverse functions. */
+/** d/√radicand: the inverse functions of sine, cosine and their hyperbolic sisters. */
 function overRoot({ ops, d }: RuleContext, radicand: string): string {
   return ops.div(d, ops.op('Sqrt', [radicand]));
 }
