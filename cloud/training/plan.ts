@@ -4,6 +4,7 @@ import { jobPlanKey } from '../../core/contracts/keys.ts';
 import { buildTrainingGraph } from '../../core/autodiff/training-graph.ts';
 import { readManifest } from '../../core/datasets/read.ts';
 import { Fault } from '../../core/errors.ts';
+import { chooseParameters, withWeightDecay } from '../../core/jobs/parameters.ts';
 import { part, planRounds } from '../../core/jobs/schedule.ts';
 import { encodeState } from '../../core/jobs/state.ts';
 import { decodeModel } from '../../core/onnx/model.ts';
@@ -38,7 +39,9 @@ async function writePlan({ store, now }: FleetContext, { job, spec }: AcceptedJo
     inputs: Object.fromEntries(inputs),
     loss: spec.loss,
     target: column(spec.loss.target),
+    parameters: (candidates) => chooseParameters(spec.parameters, candidates),
   });
+  const parameters = withWeightDecay(training.parameters, spec.parameters, spec.optimizer.weightDecay);
   const optimizer = createOptimizer(spec.optimizer);
   const initial = {
     parameters: training.initial,
@@ -46,7 +49,7 @@ async function writePlan({ store, now }: FleetContext, { job, spec }: AcceptedJo
   };
   const [trainingGraph, initialState] = await Promise.all([
     putBlob(store, training.graph),
-    putBlob(store, encodeState(initial, training.parameters)),
+    putBlob(store, encodeState(initial, parameters)),
   ]);
   const plan: JobPlan = {
     v: 1,
@@ -54,7 +57,7 @@ async function writePlan({ store, now }: FleetContext, { job, spec }: AcceptedJo
     dataset: { name: manifest.name, version: manifest.version },
     trainingGraph,
     initialState,
-    parameters: training.parameters,
+    parameters,
     shards: Array.from({ length: spec.shards }, (_, shard) => part(rows, spec.shards, shard)),
     ...planRounds({ ...spec, rows, localSteps: spec.strategy.localSteps }),
     plannedAt: now().toISOString(),

@@ -6,6 +6,7 @@ import type { AcceptedJob, JobPlan, ShardReport } from '../../core/contracts/job
 import { roundCommitKey, shardUpdateKey } from '../../core/contracts/keys.ts';
 import type { Columns } from '../../core/datasets/columns.ts';
 import { readManifest, readRows } from '../../core/datasets/read.ts';
+import { elementDecay } from '../../core/jobs/parameters.ts';
 import { stepsOfRound } from '../../core/jobs/schedule.ts';
 import { encodeState } from '../../core/jobs/state.ts';
 import { getBlob } from '../../core/storage/blobs.ts';
@@ -68,6 +69,9 @@ async function train(
     state: state.slots,
     optimizer: spec.optimizer,
     schedule: spec.schedule,
+    weightDecay: elementDecay(plan.parameters, spec.optimizer.weightDecay),
+    clipNorm: spec.clipNorm,
+    accumulate: spec.accumulate,
     seed: spec.seed,
     shard,
     from,

@@ -53,8 +53,11 @@ export interface TrainingRequest {
   readonly loss: LossSpec;
   /** The dataset tensor of `loss.target`, its shape per row. */
   readonly target: { readonly dtype: DType; readonly shape: readonly number[] };
-  /** Names of the initializers to train; default: every F32 one of rank 1 or more that the loss depends on. */
-  readonly parameters?: readonly string[];
+  /**
+   * Names of the initializers to train, or what chooses them among the F32 ones that the loss depends on; default:
+   * every one of these of rank 1 or more.
+   */
+  readonly parameters?: readonly string[] | ((candidates: readonly TensorSpec[]) => readonly string[]);
 }
 
 export interface TrainingGraph {
@@ -134,28 +137,31 @@ function trainable(forward: Forward, logits: string, { parameters }: TrainingReq
   const specs = forward.initializers
     .map((tensor) => forward.types.get(tensor.name))
     .filter((spec): spec is TensorSpec => spec?.dtype === 'F32');
-  const unknown = parameters?.find((name) => !specs.some((spec) => spec.name === name));
-  if (unknown !== undefined)
-    throw new Fault('invalid', `the model has no F32 initializer ${unknown}`, { field: 'parameters' });
-  // A scalar written into a graph is a constant of its formula (an epsilon, a temperature) unless asked for.
-  const candidates = specs.filter((spec) => parameters?.includes(spec.name) ?? spec.shape.length > 0);
   const reaching = sourcesOf(
     forward,
     [logits],
-    candidates.map((spec) => spec.name),
+    specs.map((spec) => spec.name),
   );
-  for (const { name } of candidates) {
+  const candidates = specs.filter((spec) => reaching.has(spec.name));
+  // A scalar written into a graph is a constant of its formula (an epsilon, a temperature) unless asked for.
+  const tensors = (all: readonly TensorSpec[]) => all.filter((spec) => spec.shape.length > 0);
+  const asked = typeof parameters === 'function' ? parameters(candidates) : parameters;
+  const wanted = asked ?? tensors(specs).map((spec) => spec.name);
+  for (const name of wanted) {
     if (reaching.has(name)) continue;
+    if (!specs.some((spec) => spec.name === name))
+      throw new Fault('invalid', `the model has no F32 initializer ${name}`, { field: 'parameters' });
     // A value that only decides or configures is a constant of the formula too, unless asked for.
     const blockage = blockageOf(forward, [logits], name);
-    if (blockage === undefined || (blockage.isIncidental && parameters === undefined)) continue;
-    const advice = parameters === undefined ? ': name the parameters to train to leave it as it is' : '';
-    throw blockedFault(name, blockage, 'parameters', advice);
+    if (blockage !== undefined && !(blockage.isIncidental && asked === undefined)) {
+      const advice = asked === undefined ? ': name the parameters to train to leave it as it is' : '';
+      throw blockedFault(name, blockage, 'parameters', advice);
+    }
+    if (asked !== undefined)
+      throw new Fault('invalid', `the loss does not depend on ${name}`, { field: 'parameters' });
   }
-  const idle = parameters?.find((name) => !reaching.has(name));
-  if (idle !== undefined)
-    throw new Fault('invalid', `the loss does not depend on ${idle}`, { field: 'parameters' });
-  const found = candidates.filter((spec) => reaching.has(spec.name));
+  const names = new Set(wanted);
+  const found = candidates.filter((spec) => names.has(spec.name));
   if (found.length === 0)
     throw new Fault('unprocessable', 'the model has no F32 initializer that the loss depends on', {
       field: 'model',

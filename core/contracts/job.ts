@@ -1,28 +1,9 @@
 /** A training job: what is asked (spec), what was decided (plan), what came of it (commits, result). */
 import { z } from 'zod';
+import { OptimizationFields } from './optimizer.ts';
+import { ParametersSpec } from './parameters.ts';
 import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, V1 } from './primitives.ts';
 import { OmittedVariants } from './release.ts';
-
-/** Adam (Kingma & Ba 2015, arXiv:1412.6980) and SGD with momentum (Polyak 1964). */
-export const OptimizerSpec = z.discriminatedUnion('kind', [
-  z.strictObject({
-    kind: z.literal('adam'),
-    learningRate: z.number().positive().max(10).default(1e-3),
-    beta1: z.number().min(0).lt(1).default(0.9),
-    beta2: z.number().min(0).lt(1).default(0.999),
-    epsilon: z.number().positive().default(1e-8),
-  }),
-  z.strictObject({
-    kind: z.literal('sgd'),
-    learningRate: z.number().positive().max(10).default(1e-2),
-    momentum: z.number().min(0).lt(1).default(0),
-  }),
-]);
-export type OptimizerSpec = z.infer<typeof OptimizerSpec>;
-
-/** How the learning rate goes over the whole job: `linear` and `cosine` fall to zero at the last step. */
-export const ScheduleSpec = z.enum(['constant', 'linear', 'cosine']);
-export type ScheduleSpec = z.infer<typeof ScheduleSpec>;
 
 export const LossSpec = z.strictObject({
   kind: z.literal('softmax-cross-entropy'),
@@ -53,8 +34,8 @@ export const TrainSpec = z.strictObject({
   /** Graph input → dataset tensor. Left out: each graph input takes the tensor of its own name. */
   inputs: z.record(z.string().min(1).max(256), Name).default({}),
   loss: LossSpec,
-  optimizer: OptimizerSpec.prefault({ kind: 'adam' }),
-  schedule: ScheduleSpec.default('constant'),
+  parameters: ParametersSpec.prefault({}),
+  ...OptimizationFields,
   epochs: z.int().min(1).max(10_000).default(1),
   batchSize: z.int().min(1).max(65_536).default(64),
   shards: z.int().min(1).max(1_000).default(4),
@@ -97,6 +78,8 @@ export const ParameterSlot = z.strictObject({
   /** In elements. */
   offset: z.int().min(0),
   length: z.int().min(0),
+  /** Where it is not the optimizer's own. */
+  weightDecay: z.number().min(0).optional(),
 });
 export type ParameterSlot = z.infer<typeof ParameterSlot>;
 

@@ -11,6 +11,9 @@ export const Sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in 6
 /** `job_` and a ULID-like suffix; also anything a client chose as an idempotency key, hashed. */
 export const JobId = z.string().regex(/^job_[0-9a-z]{8,40}$/, 'must look like job_0123abcd');
 
+/** A pattern over the names of parameters; see core/patterns.ts. */
+export const Pattern = z.string().min(1).max(256);
+
 /** Versions and releases count from 1. */
 export const Ordinal = z.int().min(1);
 

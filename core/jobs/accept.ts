@@ -5,13 +5,17 @@ import { jobIndexKey, jobSpecKey } from '../contracts/keys.ts';
 import { parse } from '../contracts/parse.ts';
 import { readManifest } from '../datasets/read.ts';
 import { Fault } from '../errors.ts';
-import { decodeModel } from '../onnx/model.ts';
+import { floatInitializers } from '../onnx/initializers.ts';
+import { decodeModel, type Model } from '../onnx/model.ts';
 import { signatureOf } from '../onnx/signature.ts';
+import { checkSchedule } from '../optimizers/schedule.ts';
 import type { TaskQueue } from '../queue/task-queue.ts';
 import { getBlob } from '../storage/blobs.ts';
 import { getJson, putJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import type { TensorSpec } from '../tensors/tensor.ts';
+import { checkPatterns } from './parameters.ts';
+import { planRounds } from './schedule.ts';
 
 export interface AcceptOptions {
   readonly job: string;
@@ -31,7 +35,11 @@ export async function acceptJob(
 ): Promise<AcceptedJob> {
   const spec = parse(JobSpec, request);
   const manifest = await datasetOf(store, spec);
-  checkFit(spec, manifest, await signature(store, spec));
+  const model = await modelOf(store, spec);
+  checkFit(spec, manifest, signatureOf(model));
+  const rows = manifest.splits[spec.splits.train]?.rows ?? 0;
+  checkSchedule(spec.schedule, planRounds({ ...spec, rows, localSteps: spec.strategy.localSteps }).steps);
+  checkPatterns(spec.parameters, floatInitializers(model));
   const accepted: AcceptedJob = {
     v: 1,
     job,
@@ -63,9 +71,9 @@ async function datasetOf(store: ObjectStore, spec: TrainSpec): Promise<DatasetMa
   }
 }
 
-async function signature(store: ObjectStore, spec: TrainSpec) {
+async function modelOf(store: ObjectStore, spec: TrainSpec): Promise<Model> {
   try {
-    return signatureOf(decodeModel(await getBlob(store, spec.model.graph)));
+    return decodeModel(await getBlob(store, spec.model.graph));
   } catch (thrown) {
     if (!(thrown instanceof Fault) || thrown.retryable) throw thrown;
     throw new Fault('unprocessable', `model.graph: ${thrown.message}`, {

@@ -15,7 +15,7 @@ export function part(total: number, parts: number, index: number): Range {
 }
 
 export interface RoundPlan {
-  /** Steps of one shard in one epoch: every shard takes the same number, whatever its rows. */
+  /** Optimizer steps of one shard in one epoch: every shard takes the same number, whatever its rows. */
   readonly stepsPerEpoch: number;
   /** Steps of one shard over the whole job. */
   readonly steps: number;
@@ -29,13 +29,16 @@ export function planRounds(options: {
   readonly rows: number;
   readonly shards: number;
   readonly batchSize: number;
+  /** Batches to an optimizer step. */
+  readonly accumulate: number;
   readonly epochs: number;
   readonly localSteps: number;
 }): RoundPlan {
   const largestShard = Math.ceil(options.rows / options.shards);
   const smallestShard = Math.floor(options.rows / options.shards);
   // No more steps than the smallest shard has rows: each step has at least one.
-  const stepsPerEpoch = Math.min(Math.ceil(largestShard / options.batchSize), smallestShard);
+  const rowsPerStep = options.batchSize * options.accumulate;
+  const stepsPerEpoch = Math.min(Math.ceil(largestShard / rowsPerStep), smallestShard);
   const steps = stepsPerEpoch * options.epochs;
   const localSteps = Math.min(options.localSteps, steps);
   return { stepsPerEpoch, steps, localSteps, rounds: Math.ceil(steps / localSteps) };

@@ -1,74 +1,42 @@
 /**
- * Adam (Kingma & Ba 2015, arXiv:1412.6980, algorithm 1). The bias corrections are hoisted out of the loop: with
- * a = α/(1−β₁ᵗ) and r = 1/√(1−β₂ᵗ), θ ← θ − a·m/(r·√v + ε). Every operation rounds to float32, so that vectorized
- * implementations give the same bits as this one, which defines them.
+ * Adam (Kingma & Ba 2015, arXiv:1412.6980, algorithm 1) and AdamW, which is Adam with decoupled weight decay
+ * (Loshchilov & Hutter 2019, arXiv:1711.05101, algorithm 2). The bias corrections are the same for all elements: with
+ * a = α/(1−β₁ᵗ) and r = 1/√(1−β₂ᵗ), θ ← θ − a·m/(r·√v + ε).
  */
-import type { OptimizerSpec } from '../contracts/job.ts';
-import { sweepDenormals } from './denormals.ts';
-import { zeroState, type Optimizer } from './interface.ts';
+import type { OptimizerSpec } from '../contracts/optimizer.ts';
+import { add, constant, div, type Expression, flush, mul, sqrt, sub, vector } from './expression.ts';
+import { type DecaySource, GRADIENT, PARAMETERS, type UpdateRule } from './interface.ts';
+import { power } from './power.ts';
+import { decayedParameters, regularizedGradient } from './weight-decay.ts';
 
-export type AdamSpec = Extract<OptimizerSpec, { kind: 'adam' }>;
+type AdamSpec = Extract<OptimizerSpec, { kind: 'adam' | 'adamw' }>;
 
-const SLOTS = ['m', 'v'] as const;
-const f32 = Math.fround;
+export const adam = (spec: AdamSpec, decay: DecaySource): UpdateRule =>
+  adaptiveMoments(spec, regularizedGradient(decay), PARAMETERS);
 
-/** What stays the same for all elements in one step, rounded to float32. */
-export interface AdamConstants {
-  readonly beta1: number;
-  readonly rest1: number;
-  readonly beta2: number;
-  readonly rest2: number;
-  /** α/(1−β₁ᵗ) */
-  readonly rate: number;
-  /** 1/√(1−β₂ᵗ) */
-  readonly scale: number;
-  readonly epsilon: number;
-}
+export const adamw = (spec: AdamSpec, decay: DecaySource): UpdateRule =>
+  adaptiveMoments(spec, GRADIENT, decayedParameters(decay));
 
-/** base^n for a whole n ≥ 0 by squaring: Math.pow leaves its last bits to the engine. */
-function power(base: number, n: number): number {
-  let result = 1;
-  let square = base;
-  for (let rest = n; rest > 0; rest = Math.floor(rest / 2)) {
-    if (rest % 2 === 1) result *= square;
-    square *= square;
-  }
-  return result;
-}
-
-/** @param step 0-based */
-export function adamConstants(spec: AdamSpec, step: number, learningRate: number): AdamConstants {
-  const { beta1, beta2, epsilon } = spec;
+/** @param gradient and parameters with the weight decay in one of them */
+function adaptiveMoments(spec: AdamSpec, gradient: Expression, parameters: Expression): UpdateRule {
+  const m = flush(add(mul(constant('beta1'), vector('m')), mul(constant('rest1'), gradient)));
+  const squared = mul(mul(constant('rest2'), gradient), gradient);
+  const v = flush(add(mul(constant('beta2'), vector('v')), squared));
+  const root = add(mul(sqrt(v), constant('scale')), constant('epsilon'));
+  const { beta1, beta2, epsilon, weightDecay } = spec;
   return {
-    beta1: f32(beta1),
-    rest1: f32(1 - beta1),
-    beta2: f32(beta2),
-    rest2: f32(1 - beta2),
-    rate: f32(learningRate / (1 - power(beta1, step + 1))),
-    scale: f32(1 / Math.sqrt(1 - power(beta2, step + 1))),
-    epsilon: f32(epsilon),
-  };
-}
-
-export function adam(spec: AdamSpec): Optimizer {
-  return {
-    slots: SLOTS,
-    init: (length) => zeroState(SLOTS, length),
-    update({ parameters, gradient, state, step, learningRate }) {
-      const m = state['m']!;
-      const v = state['v']!;
-      const { beta1, rest1, beta2, rest2, rate, scale, epsilon } = adamConstants(spec, step, learningRate);
-      for (let i = 0; i < parameters.length; i++) {
-        const g = gradient[i]!;
-        const mean = f32(f32(beta1 * m[i]!) + f32(rest1 * g));
-        const square = f32(f32(beta2 * v[i]!) + f32(f32(rest2 * g) * g));
-        const root = f32(f32(f32(Math.sqrt(square)) * scale) + epsilon);
-        m[i] = mean;
-        v[i] = square;
-        parameters[i] = f32(parameters[i]! - f32(f32(rate * mean) / root));
-      }
-      sweepDenormals(step, m);
-      sweepDenormals(step, v);
-    },
+    slots: ['m', 'v'],
+    next: { m, v, parameters: sub(parameters, div(mul(constant('rate'), m), root)) },
+    constants: (step, learningRate) => ({
+      beta1,
+      rest1: 1 - beta1,
+      beta2,
+      rest2: 1 - beta2,
+      rate: learningRate / (1 - power(beta1, step + 1)),
+      scale: 1 / Math.sqrt(1 - power(beta2, step + 1)),
+      epsilon,
+      learningRate,
+      weightDecay,
+    }),
   };
 }

@@ -7,7 +7,7 @@ import { inferTypes } from '../../cloud/adapters/onnxruntime-types.ts';
 import { localSteps } from '../../cloud/training/engine/local-steps.ts';
 import { loadProgram } from '../../cloud/training/engine/program.ts';
 import { buildTrainingGraph } from '../../core/autodiff/training-graph.ts';
-import type { OptimizerSpec } from '../../core/contracts/job.ts';
+import type { OptimizerSpec } from '../../core/contracts/optimizer.ts';
 import { GraphBuilder } from '../../core/onnx/builder.ts';
 import { buildMlp } from '../../core/onnx/builders/mlp.ts';
 import { decodeModel, encodeModel } from '../../core/onnx/model.ts';
@@ -60,7 +60,7 @@ export async function trainAlone(request: SingleProcessRequest): Promise<SingleP
     program,
     rows,
     optimizer,
-    schedule: 'constant',
+    schedule: { kind: 'constant', warmupSteps: 0 },
     seed,
     shard: 0,
     stepsPerEpoch,

@@ -5,6 +5,7 @@
 import { rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { OptimizerSpec } from '../../core/contracts/optimizer.ts';
 import { readRows } from '../../core/datasets/read.ts';
 import { createClient } from '../../infra/cli/client.ts';
 import { importMnist, mnistJob } from '../../infra/cli/mnist.ts';
@@ -20,7 +21,7 @@ try {
   const manifest = await importMnist(stack.store);
   const spec = await mnistJob(stack.store, manifest);
   const rows = await readRows(stack.store, manifest, 'train', { start: 0, end: 60_000 });
-  const optimizer = { kind: 'adam', learningRate: 0.005, beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
+  const optimizer = OptimizerSpec.parse({ kind: 'adam', learningRate: 0.005 });
   const batchSize = spec.batchSize ?? 32;
   const epochs = spec.epochs ?? 5;
 

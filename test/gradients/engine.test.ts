@@ -9,7 +9,7 @@ import {
   parameterValues,
   type TrainingGraph,
 } from '../../core/autodiff/training-graph.ts';
-import { OptimizerSpec } from '../../core/contracts/job.ts';
+import { OptimizerSpec } from '../../core/contracts/optimizer.ts';
 import { Fault } from '../../core/errors.ts';
 import { buildMlp } from '../../core/onnx/builders/mlp.ts';
 import { withInitializers } from '../../core/onnx/initializers.ts';
@@ -98,7 +98,7 @@ function request(change: Partial<LocalStepsRequest> = {}): LocalStepsRequest {
     parameters: training.initial,
     state: createOptimizer(ADAM).init(training.initial.length),
     optimizer: ADAM,
-    schedule: 'cosine',
+    schedule: { kind: 'cosine', warmupSteps: 0, floor: 0 },
     seed: 5,
     shard: 1,
     ...steps,

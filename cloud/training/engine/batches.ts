@@ -1,5 +1,6 @@
 /** The order in which a shard's rows are trained on, and the batches made of them. Pure in (seed, shard, step). */
 import { Fault } from '../../../core/errors.ts';
+import { part } from '../../../core/jobs/schedule.ts';
 import { createRandom, permutation } from '../../../core/random.ts';
 import { DTYPES, type NumericArray } from '../../../core/tensors/dtypes.ts';
 import { elementCount, type TensorValue } from '../../../core/tensors/tensor.ts';
@@ -53,6 +54,24 @@ export function batchOrder({ rows, stepsPerEpoch, seed, shard }: BatchPlan): (st
     const position = (index: number) => Math.floor((index * rows) / stepsPerEpoch);
     return order.subarray(position(batch), position(batch + 1));
   };
+}
+
+/** One of the batches that make a step, and its place among them. */
+export interface StepBatch {
+  readonly order: Uint32Array;
+  readonly index: number;
+  readonly of: number;
+  /** Of the step's rows. */
+  readonly share: number;
+}
+
+/** A step's rows as `accumulate` batches, or one for each row where it has fewer; sizes differ by one at most. */
+export function batchesOf(order: Uint32Array, accumulate: number): StepBatch[] {
+  const of = Math.min(accumulate, order.length);
+  return Array.from({ length: of }, (_, index) => {
+    const { start, end } = part(order.length, of, index);
+    return { order: order.subarray(start, end), index, of, share: (end - start) / order.length };
+  });
 }
 
 /** Copies rows into batches. One buffer per tensor, overwritten by the next call. */

@@ -1,9 +1,9 @@
 /** A shard's local optimizer steps: the work of one task. A pure function of its arguments, to the bit. */
-import type { OptimizerSpec, ScheduleSpec } from '../../../core/contracts/job.ts';
+import type { OptimizerSpec, ScheduleSpec } from '../../../core/contracts/optimizer.ts';
 import { Fault } from '../../../core/errors.ts';
 import type { OptimizerState } from '../../../core/optimizers/optimizer.ts';
 import { learningRateAt } from '../../../core/optimizers/schedule.ts';
-import { batchGatherer, batchOrder, checkClassIds, rowCount, type Rows } from './batches.ts';
+import { batchesOf, batchGatherer, batchOrder, checkClassIds, rowCount, type Rows } from './batches.ts';
 import type { TrainingProgram } from './program.ts';
 import { createWorkspace, type Workspace } from './workspace.ts';
 
@@ -17,6 +17,12 @@ export interface LocalStepsRequest {
   readonly state: Readonly<Record<string, Float32Array>>;
   readonly optimizer: OptimizerSpec;
   readonly schedule: ScheduleSpec;
+  /** Weight decay of each element; default: the optimizer's for all. */
+  readonly weightDecay?: Float32Array | undefined;
+  /** Gradients are scaled down to this norm; default: as they are. */
+  readonly clipNorm?: number | undefined;
+  /** Batches whose mean gradient makes a step, default 1. */
+  readonly accumulate?: number | undefined;
   readonly seed: number;
   readonly shard: number;
   /** Steps `[from, to)`, counted over the whole job. */
@@ -45,6 +51,7 @@ export interface LocalStepsResult {
  */
 export async function localSteps(request: LocalStepsRequest): Promise<LocalStepsResult> {
   const { program, rows, from, to, steps, stepsPerEpoch, seed, shard, schedule } = request;
+  const { accumulate = 1 } = request;
   if (!(from >= 0 && from < to && to <= steps))
     throw new Fault('invalid', `steps ${from} to ${to} are not among the job's ${steps}`, { field: 'from' });
   const count = rowCount(rows);
@@ -64,8 +71,8 @@ export async function localSteps(request: LocalStepsRequest): Promise<LocalSteps
   );
 
   const orderOf = batchOrder({ rows: count, stepsPerEpoch, seed, shard });
-  const gather = batchGatherer(inputs, Math.ceil(count / stepsPerEpoch));
-  const workspace = createWorkspace(request.optimizer, program.length);
+  const gather = batchGatherer(inputs, Math.ceil(Math.ceil(count / stepsPerEpoch) / accumulate));
+  const workspace = createWorkspace({ ...request, length: program.length });
   fill(workspace, request);
   const { parameters, gradient, state } = workspace;
 
@@ -75,16 +82,15 @@ export async function localSteps(request: LocalStepsRequest): Promise<LocalSteps
   for (let step = from; step < to; step++) {
     if (request.signal?.aborted === true)
       throw new Fault('unavailable', `stopped before step ${step}`, { cause: request.signal.reason });
-    const batch = await program.gradients(parameters, gather(orderOf(step)), gradient);
-    if (!Number.isFinite(batch.loss))
-      throw new Fault(
-        'unprocessable',
-        `training diverged: the loss is ${batch.loss} at step ${step} of shard ${shard}; lower the learning rate`,
-        { field: 'optimizer.learningRate' },
-      );
-    samples += batch.samples;
-    lossSum += batch.loss * batch.samples;
-    correct += batch.correct;
+    for (const { order, ...place } of batchesOf(orderOf(step), accumulate)) {
+      const batch = await program.gradients(parameters, gather(order), gradient);
+      if (!Number.isFinite(batch.loss)) throw diverged('loss', batch.loss, step, shard);
+      samples += batch.samples;
+      lossSum += batch.loss * batch.samples;
+      correct += batch.correct;
+      workspace.accumulate(place);
+    }
+    if (Number.isNaN(workspace.clip())) throw diverged("gradient's norm", NaN, step, shard);
     workspace.update(step, learningRateAt(schedule, request.optimizer.learningRate, step, steps));
   }
   return {
@@ -94,6 +100,14 @@ export async function localSteps(request: LocalStepsRequest): Promise<LocalSteps
     loss: lossSum / samples,
     accuracy: correct / samples,
   };
+}
+
+function diverged(what: string, value: number, step: number, shard: number): Fault {
+  return new Fault(
+    'unprocessable',
+    `training diverged: the ${what} is ${value} at step ${step} of shard ${shard}; lower the learning rate`,
+    { field: 'optimizer.learningRate' },
+  );
 }
 
 /** Copies the given parameters and state in. @throws Fault `invalid` where a vector is missing or too short */

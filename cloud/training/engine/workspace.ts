@@ -1,48 +1,83 @@
-/** Where local steps keep their vectors: one WebAssembly memory, so that the update can run in it. */
-import type { OptimizerSpec } from '../../../core/contracts/job.ts';
-import { adamConstants } from '../../../core/optimizers/adam.ts';
-import { createOptimizer } from '../../../core/optimizers/optimizer.ts';
-import { sweepDenormals } from '../../../core/optimizers/denormals.ts';
-import type { OptimizerState } from '../../../core/optimizers/optimizer.ts';
-import { adamKernel, type AdamKernel } from './kernels/adam.ts';
-import { wasm } from './kernels/webassembly.ts';
+/** Where local steps keep their vectors, and the arithmetic on them: one WebAssembly memory, and kernels that run in it. */
+import type { OptimizerSpec } from '../../../core/contracts/optimizer.ts';
+import { ACCUMULATE } from '../../../core/optimizers/accumulate.ts';
+import { clipScale, SCALE_GRADIENT } from '../../../core/optimizers/clip.ts';
+import { elementwise } from '../../../core/optimizers/expression.ts';
+import { type OptimizerState, updateRule } from '../../../core/optimizers/optimizer.ts';
+import { elementwiseKernel } from './kernels/elementwise.ts';
+import { type Arena, createArena } from './kernels/memory.ts';
+import { sumOfSquaresKernel } from './kernels/sum-of-squares.ts';
 
-/** Bytes in a page of WebAssembly memory, and in the vectors its SIMD instructions move. */
-const PAGE = 65_536;
-const VECTOR = 16;
+export interface WorkspaceOptions {
+  readonly optimizer: OptimizerSpec;
+  /** Elements of the flat parameter vector. */
+  readonly length: number;
+  /** Weight decay of each element, where it is not the same for all. */
+  readonly weightDecay?: Float32Array | undefined;
+  /** The gradient is scaled down to this norm where it is longer; default: never. */
+  readonly clipNorm?: number | undefined;
+  /** Batches to a step, default 1. */
+  readonly accumulate?: number | undefined;
+}
 
 export interface Workspace {
   readonly parameters: Float32Array<ArrayBuffer>;
   readonly gradient: Float32Array<ArrayBuffer>;
   readonly state: OptimizerState;
+  /**
+   * Takes up the gradient of one of a step's batches. After the last one `gradient` is their mean.
+   * @param share of the step's rows that the batch has
+   */
+  readonly accumulate: (batch: { index: number; of: number; share: number }) => void;
+  /** Scales the gradient down where it is too long. @returns the scale, NaN where there is none for it is not finite */
+  readonly clip: () => number;
   /** One optimizer step in place: the bits of `createOptimizer(spec).update`. */
   readonly update: (step: number, learningRate: number) => void;
 }
 
 /** Zeros, for an optimizer and a number of parameters. */
-export function createWorkspace(spec: OptimizerSpec, length: number): Workspace {
-  const optimizer = createOptimizer(spec);
-  const stride = Math.ceil((length * 4) / VECTOR) * VECTOR;
-  const bytes = stride * (2 + optimizer.slots.length);
-  const memory = new wasm.Memory({ initial: Math.max(1, Math.ceil(bytes / PAGE)) });
-  const region = (index: number) => new Float32Array(memory.buffer, index * stride, length);
-  const parameters = region(0);
-  const gradient = region(1);
-  const state = Object.fromEntries(optimizer.slots.map((slot, i) => [slot, region(2 + i)]));
-  const plain = (step: number, learningRate: number) =>
-    optimizer.update({ parameters, gradient, state, step, learningRate });
-  if (spec.kind !== 'adam') return { parameters, gradient, state, update: plain };
-
-  const kernel: AdamKernel = adamKernel(memory);
+export function createWorkspace(options: WorkspaceOptions): Workspace {
+  const { optimizer, length, weightDecay, clipNorm, accumulate = 1 } = options;
+  const rule = updateRule(optimizer, weightDecay !== undefined);
+  const arena = createArena(
+    [
+      'parameters',
+      'gradient',
+      ...rule.slots,
+      ...(weightDecay === undefined ? [] : ['weightDecay']),
+      ...(accumulate === 1 ? [] : ['total']),
+    ],
+    length,
+  );
+  if (weightDecay !== undefined) arena.view('weightDecay').set(weightDecay);
+  const run = elementwiseKernel(elementwise(rule.next), arena);
   return {
-    parameters,
-    gradient,
-    state,
-    update(step, learningRate) {
-      const { beta1, rest1, beta2, rest2, rate, scale, epsilon } = adamConstants(spec, step, learningRate);
-      // The last vector may reach into padding: zeros there stay zeros.
-      kernel(0, stride, 2 * stride, 3 * stride, stride, beta1, rest1, beta2, rest2, rate, scale, epsilon);
-      for (const vector of Object.values(state)) sweepDenormals(step, vector);
-    },
+    parameters: arena.view('parameters'),
+    gradient: arena.view('gradient'),
+    state: Object.fromEntries(rule.slots.map((slot) => [slot, arena.view(slot)])),
+    accumulate: accumulate === 1 ? () => {} : accumulator(arena),
+    clip: clipNorm === undefined ? () => 1 : clipper(arena, clipNorm),
+    update: (step, learningRate) => run(rule.constants(step, learningRate)),
+  };
+}
+
+function accumulator(arena: Arena): Workspace['accumulate'] {
+  const first = elementwiseKernel(ACCUMULATE.first, arena);
+  const middle = elementwiseKernel(ACCUMULATE.middle, arena);
+  const last = elementwiseKernel(ACCUMULATE.last, arena);
+  return ({ index, of, share }) => {
+    if (of === 1) return;
+    const take = index === 0 ? first : index === of - 1 ? last : middle;
+    take({ share });
+  };
+}
+
+function clipper(arena: Arena, norm: number): Workspace['clip'] {
+  const sumOfSquares = sumOfSquaresKernel(arena, 'gradient');
+  const scaleGradient = elementwiseKernel(SCALE_GRADIENT, arena);
+  return () => {
+    const scale = clipScale(sumOfSquares(), norm);
+    if (scale !== 1) scaleGradient({ scale });
+    return scale;
   };
 }

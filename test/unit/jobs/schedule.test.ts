@@ -20,6 +20,7 @@ test('rounds take every step of every epoch once', () => {
     rows: fc.integer({ min: 8, max: 10_000 }),
     shards: fc.integer({ min: 1, max: 8 }),
     batchSize: fc.integer({ min: 1, max: 512 }),
+    accumulate: fc.integer({ min: 1, max: 9 }),
     epochs: fc.integer({ min: 1, max: 9 }),
     localSteps: fc.integer({ min: 1, max: 300 }),
   });
@@ -39,4 +40,11 @@ test('rounds take every step of every epoch once', () => {
       expect(plan.stepsPerEpoch).toBeLessThanOrEqual(Math.floor(options.rows / options.shards));
     }),
   );
+});
+
+test('a step of several batches has as many rows as they have together, and fewer where a shard has no more', () => {
+  const job = { rows: 1000, shards: 2, batchSize: 50, accumulate: 1, epochs: 3, localSteps: 4 };
+  expect(planRounds(job)).toEqual({ stepsPerEpoch: 10, steps: 30, localSteps: 4, rounds: 8 });
+  expect(planRounds({ ...job, accumulate: 4 })).toMatchObject({ stepsPerEpoch: 3, steps: 9, rounds: 3 });
+  expect(planRounds({ ...job, accumulate: 1000 })).toMatchObject({ stepsPerEpoch: 1, steps: 3, rounds: 1 });
 });

@@ -1,11 +1,14 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  batchesOf,
   batchGatherer,
   batchOrder,
   checkClassIds,
   rowCount,
 } from '../../../cloud/training/engine/batches.ts';
 import { Fault } from '../../../core/errors.ts';
+import { part, planRounds } from '../../../core/jobs/schedule.ts';
 
 const PLAN = { rows: 23, stepsPerEpoch: 4, seed: 9, shard: 2 };
 const epochOf = (plan: typeof PLAN, epoch: number) => {
@@ -34,6 +37,37 @@ describe('batches', () => {
       epochOf({ ...PLAN, shard: 3 }, 0),
     ];
     expect(new Set(all.map((epoch) => epoch.join())).size).toBe(4);
+  });
+
+  it('of accumulated steps take every row once an epoch too, none larger than asked where a shard has the rows', () => {
+    const job = fc.record({
+      rows: fc.integer({ min: 8, max: 2_000 }),
+      shards: fc.integer({ min: 1, max: 8 }),
+      batchSize: fc.integer({ min: 2, max: 64 }),
+      accumulate: fc.integer({ min: 1, max: 9 }),
+    });
+    fc.assert(
+      fc.property(job, (drawn) => {
+        const { stepsPerEpoch } = planRounds({ ...drawn, epochs: 1, localSteps: 1 });
+        for (let shard = 0; shard < drawn.shards; shard++) {
+          const { start, end } = part(drawn.rows, drawn.shards, shard);
+          const orderOf = batchOrder({ rows: end - start, stepsPerEpoch, seed: 1, shard });
+          const seen: number[] = [];
+          for (let step = 0; step < stepsPerEpoch; step++) {
+            const batches = batchesOf(orderOf(step), drawn.accumulate);
+            expect(batches.length).toBeLessThanOrEqual(drawn.accumulate);
+            expect(batches.reduce((sum, { share }) => sum + share, 0)).toBeCloseTo(1, 12);
+            for (const [index, batch] of batches.entries()) {
+              expect([batch.index, batch.of]).toEqual([index, batches.length]);
+              expect(batch.order.length).toBeGreaterThan(0);
+              expect(batch.order.length).toBeLessThanOrEqual(drawn.batchSize);
+              seen.push(...batch.order);
+            }
+          }
+          expect(seen.toSorted((a, b) => a - b)).toEqual(Array.from({ length: end - start }, (_, i) => i));
+        }
+      }),
+    );
   });
 
   it('refuse more batches than rows', () => {
