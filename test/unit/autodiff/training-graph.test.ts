@@ -108,6 +108,23 @@ describe('training graph', () => {
     expect(decodeModel(graph).graph.initializer.map((tensor) => tensor.name)).toContain('layer1.weight');
   });
 
+  it('offers every F32 initializer that the loss depends on, where a function chooses', () => {
+    const offered: (readonly [string, number])[] = [];
+    const { parameters } = build({
+      parameters(candidates) {
+        offered.push(...candidates.map(({ name, shape }) => [name, shape.length] as const));
+        return ['layer2.weight', 'layer1.bias'];
+      },
+    });
+    expect(offered).toEqual([
+      ['layer1.weight', 2],
+      ['layer1.bias', 1],
+      ['layer2.weight', 2],
+      ['layer2.bias', 1],
+    ]);
+    expect(parameters.map((slot) => slot.name)).toEqual(['layer1.bias', 'layer2.weight']);
+  });
+
   it.each<[string, Partial<TrainingRequest>, Fault['code'], string, RegExp]>([
     [
       'an unknown output',

@@ -103,6 +103,18 @@ describe('accepting a job', () => {
       'unprocessable',
       'splits.test',
     ],
+    [
+      'a warm-up longer than the job',
+      (s) => ({ ...s, schedule: { kind: 'linear', warmupSteps: 1 } }),
+      'unprocessable',
+      'schedule.warmupSteps',
+    ],
+    [
+      'a pattern that matches no parameter',
+      (s) => ({ ...s, parameters: { freeze: ['layer3.*'] } }),
+      'unprocessable',
+      'parameters.freeze',
+    ],
     ['more shards than rows', (s) => ({ ...s, shards: 5 }), 'unprocessable', 'shards'],
   ];
   test.each(wrong)('refuses %s by field, before any work', async (_name, change, code, field) => {
