@@ -31,6 +31,18 @@ export function notNegative(text: string): number {
   return value;
 }
 
+/** From 0 to 1, both included. */
+export function fraction(text: string): number {
+  const value = Number(text);
+  if (text.trim() === '' || !(value >= 0 && value <= 1)) {
+    throw new InvalidArgumentError('It must be a number from 0 to 1.');
+  }
+  return value;
+}
+
+/** Parser of an option that may be given more than once. */
+export const several = (text: string, earlier: readonly string[]): string[] => [...earlier, text];
+
 export interface ConnectionOptions {
   readonly state?: string;
   readonly url?: string;

@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Command } from 'commander';
 import type { JobResult, TrainRequest } from '../../../core/contracts/job.ts';
 import type { DatasetManifest } from '../../../core/contracts/dataset.ts';
 import { readManifest } from '../../../core/datasets/read.ts';
@@ -13,17 +13,15 @@ import { modelFile } from '../model-file.ts';
 import { percent, printJson } from '../output.ts';
 import { progressLine } from '../progress.ts';
 import { type ConnectionOptions, decimal, notNegative, wholeNumber, withConnection } from './options.ts';
+import { optimization, type OptimizerOptions, withOptimizer } from './train/optimizer.ts';
 
-interface TrainOptions extends ConnectionOptions {
+interface TrainOptions extends ConnectionOptions, OptimizerOptions {
   readonly data: string;
   readonly model?: string;
   readonly hidden: readonly number[];
   readonly classes: number;
   readonly input: string;
   readonly target: string;
-  readonly optimizer: 'adam' | 'sgd';
-  readonly learningRate?: number;
-  readonly schedule: 'constant' | 'linear' | 'cosine';
   readonly epochs: number;
   readonly batchSize: number;
   readonly shards: number;
@@ -48,13 +46,6 @@ export function trainCommand(): Command {
     .option('--classes <n>', 'classes of the built MLP', wholeNumber(2, 100_000), 10)
     .option('--input <tensor>', 'dataset tensor the model reads', 'image')
     .option('--target <tensor>', 'dataset tensor with the class id', 'label')
-    .addOption(new Option('--optimizer <name>', 'optimizer').choices(['adam', 'sgd']).default('adam'))
-    .option('--learning-rate <x>', 'learning rate', decimal(0, 10))
-    .addOption(
-      new Option('--schedule <name>', 'learning rate over the job')
-        .choices(['constant', 'linear', 'cosine'])
-        .default('cosine'),
-    )
     .option('--epochs <n>', 'passes over the data', wholeNumber(1, 10_000), 5)
     .option('--batch-size <n>', 'rows per step', wholeNumber(1, 65_536), 64)
     .option('--shards <n>', 'shards trained side by side', wholeNumber(1, 1_000), 4)
@@ -68,7 +59,7 @@ export function trainCommand(): Command {
       notNegative,
     )
     .option('--detach', 'do not wait for the end');
-  return withConnection(command).action(train);
+  return withConnection(withOptimizer(command)).action(train);
 }
 
 function sizes(text: string): number[] {
@@ -93,11 +84,7 @@ async function train(name: string, options: TrainOptions): Promise<void> {
     dataset: { name: dataset, version: manifest.version },
     inputs: inputs.length === 1 && inputs[0] !== undefined ? { [inputs[0].name]: options.input } : {},
     loss: { kind: 'softmax-cross-entropy', output: outputs[0]?.name ?? '', target: options.target },
-    optimizer: {
-      kind: options.optimizer,
-      ...(options.learningRate === undefined ? {} : { learningRate: options.learningRate }),
-    },
-    schedule: options.schedule,
+    ...optimization(options),
     epochs: options.epochs,
     batchSize: options.batchSize,
     shards: options.shards,
