@@ -79,7 +79,7 @@ export function optimization(options: OptimizerOptions): Optimization {
       freeze: options.freeze,
       weightDecay: options.decay.map((match) => ({ match, value: 0 })),
     }),
-  }) as Optimization;
+  });
 }
 
 /** Without what is undefined. */
