@@ -3,11 +3,13 @@ import { type AcceptedJob, type JobPlan, JobPlan as Plan } from '../../core/cont
 import { jobPlanKey } from '../../core/contracts/keys.ts';
 import { buildTrainingGraph } from '../../core/autodiff/training-graph.ts';
 import { readManifest } from '../../core/datasets/read.ts';
+import { initializeParameters } from '../../core/finetuning/initialize.ts';
+import { addAdapters } from '../../core/finetuning/lora.ts';
 import { Fault } from '../../core/errors.ts';
-import { chooseParameters, withWeightDecay } from '../../core/jobs/parameters.ts';
+import { chooseBesideAdapters, chooseParameters, withWeightDecay } from '../../core/jobs/parameters.ts';
 import { part, planRounds } from '../../core/jobs/schedule.ts';
 import { encodeState } from '../../core/jobs/state.ts';
-import { decodeModel } from '../../core/onnx/model.ts';
+import { decodeModel, encodeModel } from '../../core/onnx/model.ts';
 import { signatureOf } from '../../core/onnx/signature.ts';
 import { createOptimizer } from '../../core/optimizers/optimizer.ts';
 import { getBlob, putBlob } from '../../core/storage/blobs.ts';
@@ -26,7 +28,8 @@ export async function planJob(context: FleetContext, job: string): Promise<void>
 async function writePlan({ store, now }: FleetContext, { job, spec }: AcceptedJob): Promise<JobPlan> {
   const manifest = await readManifest(store, spec.dataset.name, spec.dataset.version);
   const rows = manifest.splits[spec.splits.train]?.rows ?? 0;
-  const model = decodeModel(await getBlob(store, spec.model.graph));
+  const given = decodeModel(await getBlob(store, spec.model.graph));
+  const model = initializeParameters(given, spec.parameters.initialize, spec.seed);
   const column = (tensor: string) => {
     const described = manifest.tensors[tensor];
     if (described === undefined) throw new Fault('unprocessable', `the dataset has no tensor ${tensor}`);
@@ -35,11 +38,17 @@ async function writePlan({ store, now }: FleetContext, { job, spec }: AcceptedJo
   const inputs = signatureOf(model).inputs.map(
     ({ name }) => [name, column(spec.inputs[name] ?? name)] as const,
   );
-  const training = buildTrainingGraph(model, await inferTypes(model), {
+  const { seed, lora, loss, parameters: rules } = spec;
+  const adapted = lora && addAdapters(model, lora, seed, [loss.output], rules.freeze);
+  const trained = adapted?.model ?? model;
+  const training = buildTrainingGraph(trained, await inferTypes(trained), {
     inputs: Object.fromEntries(inputs),
     loss: spec.loss,
     target: column(spec.loss.target),
-    parameters: (candidates) => chooseParameters(spec.parameters, candidates),
+    parameters: (candidates) =>
+      adapted === undefined
+        ? chooseParameters(spec.parameters, candidates)
+        : chooseBesideAdapters(spec.parameters, candidates, adapted.parameters),
   });
   const parameters = withWeightDecay(training.parameters, spec.parameters, spec.optimizer.weightDecay);
   const optimizer = createOptimizer(spec.optimizer);
@@ -47,7 +56,8 @@ async function writePlan({ store, now }: FleetContext, { job, spec }: AcceptedJo
     parameters: training.initial,
     slots: optimizer.init(training.initial.length),
   };
-  const [trainingGraph, initialState] = await Promise.all([
+  const [forward, trainingGraph, initialState] = await Promise.all([
+    model === given ? spec.model.graph : putBlob(store, encodeModel(model)),
     putBlob(store, training.graph),
     putBlob(store, encodeState(initial, parameters)),
   ]);
@@ -55,6 +65,7 @@ async function writePlan({ store, now }: FleetContext, { job, spec }: AcceptedJo
     v: 1,
     job,
     dataset: { name: manifest.name, version: manifest.version },
+    forward,
     trainingGraph,
     initialState,
     parameters,

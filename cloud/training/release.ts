@@ -6,16 +6,15 @@ import type { Release } from '../../core/contracts/release.ts';
 import type { Columns } from '../../core/datasets/columns.ts';
 import { readManifest, readRows } from '../../core/datasets/read.ts';
 import { Fault } from '../../core/errors.ts';
-import { decodeModel, encodeModel } from '../../core/onnx/model.ts';
-import { withInitializers } from '../../core/onnx/initializers.ts';
+import { decodeModel } from '../../core/onnx/model.ts';
 import { signatureOf } from '../../core/onnx/signature.ts';
 import { moveChannel } from '../../core/registry/channels.ts';
 import { publishRelease } from '../../core/registry/releases.ts';
-import { getBlob } from '../../core/storage/blobs.ts';
 import { putJson } from '../../core/storage/json.ts';
 import type { FleetContext } from './context.ts';
-import { acceptedJob, baseOfRound, hasEnded, plannedJob, readState } from './documents.ts';
+import { acceptedJob, hasEnded, plannedJob } from './documents.ts';
 import { evaluate } from './evaluate.ts';
+import { trainedModel } from './trained-model.ts';
 import { releaseVariants } from './variants.ts';
 
 export async function releaseJob(context: FleetContext, job: string): Promise<void> {
@@ -23,7 +22,7 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
   const [accepted, plan] = await Promise.all([acceptedJob(context, job), plannedJob(context, job)]);
   const { store, now } = context;
   const { spec } = accepted;
-  const graph = await trainedGraph(context, accepted, plan);
+  const { graph, putAdapter } = await trainedModel(context, accepted, plan);
   const held = await heldOutRows(context, accepted, plan);
   const metrics = await measure(context, accepted, held, graph);
 
@@ -53,12 +52,14 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
     graph,
     metrics,
   );
+  const adapter = await putAdapter();
   const { inputs, outputs } = signatureOf(decodeModel(graph));
   const published = await publishRelease(store, spec.model.name, job, (release): Release => ({
     v: 1,
     model: spec.model.name,
     release,
     variants,
+    ...(adapter === undefined ? {} : { adapter }),
     ...(omitted === undefined ? {} : { omitted }),
     signature: {
       inputs: inputs.map((tensor) => ({ ...tensor, shape: [...tensor.shape] })),
@@ -84,22 +85,6 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
 /** Create-only: of two ends (a cancellation and a success, say) the first is the job's. */
 export async function endJob({ store }: FleetContext, result: JobResult): Promise<void> {
   await putJson(store, jobResultKey(result.job), result, 'create');
-}
-
-async function trainedGraph(
-  context: FleetContext,
-  accepted: AcceptedJob,
-  plan: JobPlan,
-): Promise<Uint8Array<ArrayBuffer>> {
-  const last = await baseOfRound(context, plan, plan.rounds);
-  const [state, forward] = await Promise.all([
-    readState(context, accepted, plan, last),
-    getBlob(context.store, accepted.spec.model.graph),
-  ]);
-  const values = plan.parameters.map(({ name, offset, length }) => {
-    return [name, state.parameters.subarray(offset, offset + length)] as const;
-  });
-  return encodeModel(withInitializers(decodeModel(forward), new Map(values)));
 }
 
 /** @returns what the gate has against these metrics; undefined where they pass it */

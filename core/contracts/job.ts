@@ -1,6 +1,7 @@
 /** A training job: what is asked (spec), what was decided (plan), what came of it (commits, result). */
 import { z } from 'zod';
 import { OptimizationFields } from './optimizer.ts';
+import { LoraSpec } from './lora.ts';
 import { ParametersSpec } from './parameters.ts';
 import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, V1 } from './primitives.ts';
 import { OmittedVariants } from './release.ts';
@@ -35,6 +36,8 @@ export const TrainSpec = z.strictObject({
   inputs: z.record(z.string().min(1).max(256), Name).default({}),
   loss: LossSpec,
   parameters: ParametersSpec.prefault({}),
+  /** Trains low-rank adapters; then of the parameters themselves only what `parameters.train` matches. */
+  lora: LoraSpec.optional(),
   ...OptimizationFields,
   epochs: z.int().min(1).max(10_000).default(1),
   batchSize: z.int().min(1).max(65_536).default(64),
@@ -88,6 +91,8 @@ export const JobPlan = z.strictObject({
   v: V1,
   job: JobId,
   dataset: z.strictObject({ name: Name, version: Ordinal }),
+  /** The forward graph that is trained, a blob: the spec's own where nothing in it is initialized anew. */
+  forward: Sha256,
   /** Training graph (forward, loss, gradients) and the training state before round 0, both blobs. */
   trainingGraph: Sha256,
   initialState: Sha256,

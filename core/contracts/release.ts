@@ -37,6 +37,20 @@ export type Variants = z.infer<typeof Variants>;
 export const OmittedVariants = z.strictObject({ int8: z.string() });
 export type OmittedVariants = z.infer<typeof OmittedVariants>;
 
+/**
+ * What LoRA trained, by itself: a safetensors blob with `<weight>.lora_A` [in, rank] and `<weight>.lora_B` [rank, out],
+ * and whatever was trained beside them.
+ */
+export const Adapter = z.strictObject({
+  sha256: Sha256,
+  bytes: z.int().min(1),
+  rank: z.int().min(1),
+  alpha: z.number().positive(),
+  /** Blob of the forward graph that the adapter belongs to. */
+  base: Sha256,
+});
+export type Adapter = z.infer<typeof Adapter>;
+
 /** `models/<name>/releases/<n>.json`, create-only. */
 export const Release = z.strictObject({
   v: V1,
@@ -44,6 +58,8 @@ export const Release = z.strictObject({
   release: Ordinal,
   variants: Variants,
   omitted: OmittedVariants.optional(),
+  /** Where the job fine-tuned with LoRA; the variants have it merged into their weights. */
+  adapter: Adapter.optional(),
   signature: z.strictObject({ inputs: z.array(SignatureTensor), outputs: z.array(SignatureTensor) }),
   metrics: Metrics,
   lineage: z.strictObject({

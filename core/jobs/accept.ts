@@ -6,6 +6,8 @@ import { parse } from '../contracts/parse.ts';
 import { readManifest } from '../datasets/read.ts';
 import { Fault } from '../errors.ts';
 import { floatInitializers } from '../onnx/initializers.ts';
+import { initializedInputs, initializeParameters } from '../finetuning/initialize.ts';
+import { loraA, loraB, loraTargets } from '../finetuning/lora.ts';
 import { decodeModel, type Model } from '../onnx/model.ts';
 import { signatureOf } from '../onnx/signature.ts';
 import { checkSchedule } from '../optimizers/schedule.ts';
@@ -35,11 +37,12 @@ export async function acceptJob(
 ): Promise<AcceptedJob> {
   const spec = parse(JobSpec, request);
   const manifest = await datasetOf(store, spec);
-  const model = await modelOf(store, spec);
-  checkFit(spec, manifest, signatureOf(model));
+  const { model, inputs, outputs } = await forwardModel(store, spec);
+  const filled = initializedInputs(model, spec.parameters.initialize);
+  checkFit(spec, manifest, { inputs: inputs.filter(({ name }) => !filled.has(name)), outputs });
   const rows = manifest.splits[spec.splits.train]?.rows ?? 0;
   checkSchedule(spec.schedule, planRounds({ ...spec, rows, localSteps: spec.strategy.localSteps }).steps);
-  checkPatterns(spec.parameters, floatInitializers(model));
+  checkParameters(spec, model, filled);
   const accepted: AcceptedJob = {
     v: 1,
     job,
@@ -71,9 +74,13 @@ async function datasetOf(store: ObjectStore, spec: TrainSpec): Promise<DatasetMa
   }
 }
 
-async function modelOf(store: ObjectStore, spec: TrainSpec): Promise<Model> {
+async function forwardModel(
+  store: ObjectStore,
+  spec: TrainSpec,
+): Promise<ReturnType<typeof signatureOf> & { readonly model: Model }> {
   try {
-    return decodeModel(await getBlob(store, spec.model.graph));
+    const model = decodeModel(await getBlob(store, spec.model.graph));
+    return { model, ...signatureOf(model) };
   } catch (thrown) {
     if (!(thrown instanceof Fault) || thrown.retryable) throw thrown;
     throw new Fault('unprocessable', `model.graph: ${thrown.message}`, {
@@ -81,6 +88,18 @@ async function modelOf(store: ObjectStore, spec: TrainSpec): Promise<Model> {
       cause: thrown,
     });
   }
+}
+
+/** Is there what the rules over names, and LoRA, speak of? @param filled inputs that become parameters */
+function checkParameters(spec: TrainSpec, model: Model, filled: ReadonlySet<string>): void {
+  const { parameters, lora, loss, seed } = spec;
+  const names = [...floatInitializers(model), ...filled];
+  if (lora !== undefined) {
+    const base = filled.size === 0 ? model : initializeParameters(model, parameters.initialize, seed);
+    for (const { name } of loraTargets(base, lora, [loss.output], parameters.freeze))
+      names.push(loraA(name), loraB(name));
+  }
+  checkPatterns(parameters, names);
 }
 
 /** Do the model, the dataset and the loss belong together? */

@@ -52,6 +52,27 @@ export function chooseParameters(rules: ParametersSpec, candidates: readonly Ten
   return chosen;
 }
 
+/**
+ * Beside adapters the model's own parameters are trained only where `train` matches them.
+ * @param adapters names of their factors, which are among the candidates
+ * @throws Fault `unprocessable` as {@link chooseParameters}, and where a pattern would freeze a factor
+ */
+export function chooseBesideAdapters(
+  rules: ParametersSpec,
+  candidates: readonly TensorSpec[],
+  adapters: readonly string[],
+): string[] {
+  const chosen = chooseParameters({ ...rules, train: [...(rules.train ?? []), ...adapters] }, candidates);
+  const frozen = adapters.find((name) => !chosen.includes(name));
+  if (frozen !== undefined)
+    throw new Fault(
+      'unprocessable',
+      `parameters.freeze: ${frozen} is a factor of an adapter, which is trained; freeze its weight, or narrow lora.target`,
+      { field: 'parameters.freeze' },
+    );
+  return chosen;
+}
+
 const matchesAny = (patterns: readonly string[], name: string) =>
   patterns.some((pattern) => matchesPattern(pattern, name));
 

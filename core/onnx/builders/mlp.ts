@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { parse } from '../../contracts/parse.ts';
 import { createRandom } from '../../random.ts';
 import { GraphBuilder } from '../builder.ts';
+import { uniformValues } from '../distributions.ts';
 import { encodeModel } from '../model.ts';
 
 const Width = z.int().min(1).max(1_000_000);
@@ -32,8 +33,7 @@ export function buildMlp(request: MlpSpec): Uint8Array<ArrayBuffer> {
     const fanOut = widths[layer]!;
     const isLast = layer === widths.length - 1;
     const bound = Math.sqrt((isLast ? 3 : 6) / fanIn);
-    const random = createRandom(spec.seed, layer);
-    const weights = Float32Array.from({ length: fanIn * fanOut }, () => (2 * random.uniform() - 1) * bound);
+    const weights = uniformValues(fanIn * fanOut, bound, createRandom(spec.seed, layer));
     const weight = graph.initializer(`layer${layer}.weight`, {
       dtype: 'F32',
       shape: [fanIn, fanOut],
