@@ -1,6 +1,7 @@
 /** The `causeway` command. Exit codes: 0 done, 1 it could not be done, 2 it was asked wrongly, 130 interrupted. */
 import { Command, CommanderError } from 'commander';
 import { Fault } from '../../core/errors.ts';
+import { buildCommand } from './commands/build.ts';
 import { importCommand } from './commands/import.ts';
 import { jobsCommand } from './commands/jobs.ts';
 import { modelsCommand } from './commands/models.ts';
@@ -13,6 +14,7 @@ const program = new Command('causeway')
   .description('Train on a queue-driven fleet, serve at the edge, route every request.')
   .addCommand(upCommand())
   .addCommand(importCommand())
+  .addCommand(buildCommand())
   .addCommand(trainCommand())
   .addCommand(jobsCommand())
   .addCommand(predictCommand())

@@ -1,32 +1,27 @@
 import { Command } from 'commander';
 import type { JobResult, TrainRequest } from '../../../core/contracts/job.ts';
-import type { DatasetManifest } from '../../../core/contracts/dataset.ts';
 import { readManifest } from '../../../core/datasets/read.ts';
-import { Fault } from '../../../core/errors.ts';
-import { buildMlp } from '../../../core/onnx/builders/mlp.ts';
 import { decodeModel } from '../../../core/onnx/model.ts';
 import { signatureOf } from '../../../core/onnx/signature.ts';
 import { putBlob } from '../../../core/storage/blobs.ts';
-import { elementCount } from '../../../core/tensors/tensor.ts';
+import { type BuilderOptions, modelForDataset, withBuilder } from '../builders.ts';
 import { connect, connectStore } from '../connection.ts';
 import { modelFile } from '../model-file.ts';
 import { percent, printJson } from '../output.ts';
 import { progressLine } from '../progress.ts';
 import { type ConnectionOptions, decimal, notNegative, wholeNumber, withConnection } from './options.ts';
+import { type FineTuningOptions, withFineTuning } from './train/fine-tuning.ts';
 import { optimization, type OptimizerOptions, withOptimizer } from './train/optimizer.ts';
 
-interface TrainOptions extends ConnectionOptions, OptimizerOptions {
+interface TrainOptions extends ConnectionOptions, OptimizerOptions, BuilderOptions, FineTuningOptions {
   readonly data: string;
   readonly model?: string;
-  readonly hidden: readonly number[];
-  readonly classes: number;
   readonly input: string;
   readonly target: string;
   readonly epochs: number;
   readonly batchSize: number;
   readonly shards: number;
   readonly localSteps?: number;
-  readonly seed: number;
   readonly channel: string;
   readonly gate?: number;
   /** True: with the tolerance that the job's schema has. */
@@ -37,13 +32,11 @@ interface TrainOptions extends ConnectionOptions, OptimizerOptions {
 const SEED = wholeNumber(0, 0xffff_ffff);
 
 export function trainCommand(): Command {
-  const command = new Command('train')
+  const command = withFineTuning(new Command('train'))
     .description('train a model on the fleet and release it')
     .argument('<name>', 'name of the model')
     .requiredOption('--data <name[@version]>', 'dataset to train on')
-    .option('--model <file.onnx>', 'forward ONNX graph (default: an MLP built for the data)')
-    .option('--hidden <sizes>', 'hidden layers of the built MLP, comma-separated', sizes, [128])
-    .option('--classes <n>', 'classes of the built MLP', wholeNumber(2, 100_000), 10)
+    .option('--model <file.onnx>', 'forward ONNX graph (default: one built for the data)')
     .option('--input <tensor>', 'dataset tensor the model reads', 'image')
     .option('--target <tensor>', 'dataset tensor with the class id', 'label')
     .option('--epochs <n>', 'passes over the data', wholeNumber(1, 10_000), 5)
@@ -59,12 +52,7 @@ export function trainCommand(): Command {
       notNegative,
     )
     .option('--detach', 'do not wait for the end');
-  return withConnection(withOptimizer(command)).action(train);
-}
-
-function sizes(text: string): number[] {
-  const one = wholeNumber(1, 100_000);
-  return text.split(',').map((part) => one(part.trim()));
+  return withBuilder(withConnection(withOptimizer(command))).action(train);
 }
 
 async function train(name: string, options: TrainOptions): Promise<void> {
@@ -76,15 +64,21 @@ async function train(name: string, options: TrainOptions): Promise<void> {
     version === undefined ? undefined : wholeNumber(1, Number.MAX_SAFE_INTEGER)(version),
   );
   const graph =
-    options.model === undefined ? builtModel(manifest, options) : await modelFile(options.model, '--model');
+    options.model === undefined
+      ? modelForDataset(manifest, options.input, options)
+      : await modelFile(options.model, '--model');
   const { inputs, outputs } = signatureOf(decodeModel(graph));
+  const { init, lora } = options;
+  const updates = optimization(options);
   const spec: TrainRequest = {
     kind: 'train',
     model: { name, graph: await putBlob(store, graph) },
     dataset: { name: dataset, version: manifest.version },
     inputs: inputs.length === 1 && inputs[0] !== undefined ? { [inputs[0].name]: options.input } : {},
     loss: { kind: 'softmax-cross-entropy', output: outputs[0]?.name ?? '', target: options.target },
-    ...optimization(options),
+    ...updates,
+    parameters: { ...updates.parameters, ...(init === undefined ? {} : { initialize: [...init] }) },
+    ...(lora === undefined ? {} : { lora }),
     epochs: options.epochs,
     batchSize: options.batchSize,
     shards: options.shards,
@@ -133,22 +127,4 @@ export function outcome(model: string, result: JobResult): string {
     case 'cancelled':
       return 'cancelled';
   }
-}
-
-function builtModel(manifest: DatasetManifest, options: TrainOptions): Uint8Array<ArrayBuffer> {
-  const tensor = manifest.tensors[options.input];
-  if (tensor === undefined) {
-    const has = Object.keys(manifest.tensors).join(', ');
-    throw new Fault('invalid', `--input: the dataset has no tensor ${options.input}; it has ${has}`, {
-      field: 'input',
-    });
-  }
-  return buildMlp({
-    inputs: elementCount(tensor.shape),
-    hidden: [...options.hidden],
-    classes: options.classes,
-    seed: options.seed,
-    inputName: options.input,
-    outputName: 'probabilities',
-  });
 }
