@@ -95,6 +95,19 @@ describe('causeway', () => {
     expect(again.err).toMatch(/has no weight that is large enough/);
   });
 
+  test('builds a model, starts it anew, fine-tunes it by adapters', { timeout: 60_000 }, async () => {
+    const file = join(folder, 'points.onnx');
+    const built = await causeway(...words(`build mlp ${file} --inputs 2 --hidden 8 --classes 2 --json`));
+    expect(JSON.parse(built.out)).toMatchObject({ parameters: 2 * 8 + 8 + 8 * 2 + 2 });
+    const trained = await causeway(
+      ...words(`train tuned --data points --input features --model ${file} --batch-size 16 --epochs 8`),
+      ...words('--init xavier --lora rank=2,alpha=8,target=layer?.weight --learning-rate 0.02 --gate 0.95'),
+    );
+    expect(trained.code, trained.err + trained.out).toBe(0);
+    const releases = await causeway('models', 'releases', 'tuned', '--json');
+    expect(JSON.parse(releases.out)).toMatchObject([{ adapter: { rank: 2, alpha: 8 } }]);
+  });
+
   test('a job that misses its gate fails, with exit code 1 and the figure', { timeout: 60_000 }, async () => {
     const missed = await causeway(
       ...words(
@@ -116,6 +129,22 @@ describe('causeway', () => {
       /none\.onnx cannot be read/,
     ],
     ['a tolerance below 0', ['train', 'x', '--data', 'points', '--int8=-1'], /a number, 0 or more/],
+    ['a LoRA without alpha', ['train', 'x', '--data', 'points', '--lora', 'rank=2'], /alpha is missing/],
+    [
+      'a transformer of points',
+      ['train', 'x', '--data', 'points', '--input', 'features', '--build', 'gpt'],
+      /--vocabulary/,
+    ],
+    [
+      'a model that is given and built',
+      ['train', 'x', '--data', 'y', '--model', 'z', '--build', 'mlp'],
+      /cannot be used with/,
+    ],
+    [
+      'a transformer without a width for its heads',
+      words('build gpt /none.onnx --vocabulary 9 --context 4 --heads 3'),
+      /multiple of heads/,
+    ],
     ['a model that is not there', ['models', 'releases', 'nope'], /no model nope/],
     ['a job that is not there', ['jobs', 'show', 'job_00000000'], /no job/],
     ['a release that is not there', ['models', 'promote', 'points', 'stable', '9'], /no release 9/],
@@ -136,7 +165,7 @@ describe('causeway', () => {
     expect(code).toBe(2);
   });
 
-  test.each(['up', 'import', 'train', 'jobs', 'predict', 'models', 'quantize'])(
+  test.each(['up', 'import', 'build', 'train', 'jobs', 'predict', 'models', 'quantize'])(
     '%s has help',
     async (command) => {
       const { code, out } = await causeway(command, '--help');

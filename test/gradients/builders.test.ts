@@ -41,6 +41,52 @@ it.each([true, false])('a CNN gives probabilities, of flat rows (%s) the same', 
   expect(new Set(rows.map((row) => row[0])).size).toBe(5);
 });
 
+it('a CNN learns which half of an image is bright, every parameter taking part', async () => {
+  const model = decodeModel(
+    buildCnn({ input: [1, 8, 8], filters: [2, 3], hidden: [6], classes: 2, seed: 1 }),
+  );
+  const training = buildTrainingGraph(model, await inferTypes(model), {
+    inputs: { image: { tensor: 'image', dtype: 'U8', shape: [1, 8, 8], divisor: 255 } },
+    loss: { kind: 'softmax-cross-entropy', output: 'probabilities', target: 'label' },
+    target: { dtype: 'U8', shape: [] },
+  });
+  expect(training.parameters).toHaveLength(8);
+  const rows = 32;
+  const random = createRandom(2);
+  const label = Uint8Array.from({ length: rows }, () => random.below(2));
+  const image = Uint8Array.from({ length: rows * 64 }, (_, i) => {
+    const isBright = (i % 8 < 4 ? 0 : 1) === label[Math.floor(i / 64)];
+    return random.below(128) + (isBright ? 127 : 0);
+  });
+  const data = {
+    image: { dtype: 'U8', shape: [rows, 1, 8, 8], data: image },
+    label: { dtype: 'U8', shape: [rows], data: label },
+  } as const;
+  const program = await loadProgram(training.graph, training.parameters);
+  const optimizer = OptimizerSpec.parse({ kind: 'adam', learningRate: 0.01 });
+  const result = await localSteps({
+    program,
+    rows: data,
+    parameters: training.initial,
+    state: createOptimizer(optimizer).init(training.initial.length),
+    optimizer,
+    schedule: 'constant',
+    seed: 1,
+    shard: 0,
+    from: 0,
+    to: 60,
+    stepsPerEpoch: 2,
+    steps: 60,
+  });
+  for (const { name, offset, length } of training.parameters) {
+    const before = training.initial.subarray(offset, offset + length);
+    expect(result.parameters.subarray(offset, offset + length), name).not.toEqual(before);
+  }
+  const end = await program.gradients(result.parameters, data);
+  expect(end.correct).toBe(rows);
+  await program.release();
+});
+
 const GPT = { vocabulary: 7, layers: 2, heads: 2, width: 8, context: 6, seed: 2 };
 const tokens = (...ids: number[]) =>
   ({ dtype: 'I64', shape: [1, ids.length], data: BigInt64Array.from(ids, BigInt) }) as const;

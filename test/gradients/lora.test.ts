@@ -1,12 +1,14 @@
 /** The adapted graph, its gradients and the merged graph, run. */
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import { nativeRuntime } from '../../cloud/adapters/onnxruntime.ts';
 import { inferTypes } from '../../cloud/adapters/onnxruntime-types.ts';
 import { gradientGraph, gradientName } from '../../core/autodiff/gradient-graph.ts';
 import { addAdapters, loraA, loraB } from '../../core/finetuning/lora.ts';
+import { linearWeights } from '../../core/finetuning/linear-weights.ts';
 import { mergeAdapters } from '../../core/finetuning/merge-adapters.ts';
 import { withInitializers } from '../../core/onnx/initializers.ts';
-import { encodeModel, type Model } from '../../core/onnx/model.ts';
+import { decodeModel, encodeModel, type Model } from '../../core/onnx/model.ts';
 import { signatureOf } from '../../core/onnx/signature.ts';
 import type { TensorValue } from '../../core/tensors/tensor.ts';
 import { floatsOf, LINEAR_CASES, linearModel, randomValues } from '../unit/finetuning/models.ts';
@@ -91,4 +93,39 @@ describe.each(Object.entries(LINEAR_CASES))('LoRA of %s', (_, linear) => {
     expectClose(dA!, [...expectedA]);
     expectClose(dB!, [...expectedB]);
   });
+});
+
+it('adapts a transformer as PyTorch exports it: every projection, but not the tied embedding', async () => {
+  const file = new URL('../fixtures/gradients/gpt_tiny.onnx', import.meta.url);
+  const model = decodeModel(new Uint8Array(await readFile(file)));
+  const weights = linearWeights(model, ['loss']);
+  expect(weights.map(({ name }) => name)).toEqual(
+    [0, 1].flatMap((b) => ['qkv', 'o', 'up', 'dn'].map((layer) => `b.${b}.${layer}.weight`)),
+  );
+  const adapted = addAdapters(model, SPEC, 1, ['loss']);
+  const values = new Map(
+    adapted.parameters.map((name, i) => {
+      const tensor = adapted.model.graph.initializer.find((each) => each.name === name)!;
+      const count = tensor.dims.reduce((product, dimension) => product * dimension, 1);
+      return [name, randomValues(count, i).map((value) => value / 10)];
+    }),
+  );
+  const feeds = Object.fromEntries(
+    signatureOf(model).inputs.map(({ name, dtype, shape }) => {
+      expect(dtype).toBe('I64');
+      const sizes = shape.map(Number);
+      const count = sizes.reduce((product, dimension) => product * dimension, 1);
+      return [
+        name,
+        { dtype, shape: sizes, data: BigInt64Array.from({ length: count }, (_, i) => BigInt(i % 7)) },
+      ];
+    }),
+  );
+  const [[before], [expected], [actual]] = await Promise.all([
+    run(model, feeds, ['loss']).then((outputs) => outputs[0]!),
+    run(withInitializers(adapted.model, values), feeds, ['loss']).then((outputs) => outputs[0]!),
+    run(mergeAdapters(model, SPEC, values), feeds, ['loss']).then((outputs) => outputs[0]!),
+  ]);
+  expect(actual).not.toBeCloseTo(before!, 2);
+  expectClose([actual!], [expected!]);
 });

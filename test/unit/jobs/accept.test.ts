@@ -74,6 +74,25 @@ describe('accepting a job', () => {
   const wrong: readonly (readonly [string, (spec: TrainRequest) => unknown, string, string])[] = [
     ['unknown field', (s) => ({ ...s, colour: 1 }), 'invalid', 'colour'],
     [
+      'LoRA of nothing',
+      (s) => ({ ...s, lora: { rank: 1, alpha: 1, target: ['x*'] } }),
+      'unprocessable',
+      'lora.target',
+    ],
+    ['LoRA without rank', (s) => ({ ...s, lora: { rank: 0, alpha: 1 } }), 'invalid', 'lora.rank'],
+    [
+      'initialization of nothing',
+      (s) => ({ ...s, parameters: { initialize: [{ match: 'x', with: 'zeros' }] } }),
+      'unprocessable',
+      'parameters.initialize[0].match',
+    ],
+    [
+      'unknown initialization',
+      (s) => ({ ...s, parameters: { initialize: [{ match: '*', with: 'he' }] } }),
+      'invalid',
+      'parameters.initialize[0].with',
+    ],
+    [
       'negative rate',
       (s) => ({ ...s, optimizer: { kind: 'adam', learningRate: -1 } }),
       'invalid',
