@@ -88,6 +88,34 @@ describe('fine-tuning', () => {
     },
   );
 
+  test('LoRA beside a new last layer, which is trained whole', { timeout: 60_000 }, async () => {
+    const result = await train({
+      ...job,
+      model: { name: 'digits', graph: base.variants.fp32.sha256 },
+      lora: { ...LORA, target: ['layer1.*'] },
+      parameters: {
+        initialize: [{ match: 'layer2.*', with: 'kaiming' }],
+        train: ['layer2.*'],
+        weightDecay: [{ match: '*.lora_?', value: 0.01 }],
+      },
+    });
+    const { adapter, metrics } = await releaseOf('digits', result.release);
+    expect(metrics['accuracy']).toBeGreaterThan(base.metrics['accuracy']!);
+    const file = decodeAdapter(await getBlob(stack.store, adapter!.sha256));
+    expect([...file.tensors.keys()]).toEqual([
+      'layer2.weight',
+      'layer2.bias',
+      'layer1.weight.lora_A',
+      'layer1.weight.lora_B',
+    ]);
+    // The base has the new layer: with it the adapter is the release.
+    expect(file.base).not.toBe(base.variants.fp32.sha256);
+    const values = new Map([...file.tensors].map(([name, { data }]) => [name, data as Float32Array]));
+    const forward = decodeModel(await getBlob(stack.store, file.base));
+    const released = await getBlob(stack.store, result.graph);
+    expect(encodeModel(mergeAdapters(forward, LORA, values))).toEqual(released);
+  });
+
   test(
     'parameters declared as inputs are initialized, trained and released',
     { timeout: 60_000 },

@@ -103,6 +103,14 @@ describe('adding adapters', () => {
     expect(parameters.map((name) => name[5])).toEqual(['1', '1', '3', '3']);
   });
 
+  it('leaves frozen weights alone', () => {
+    const { parameters } = addAdapters(MLP, SPEC, 0, ROOTS, ['layer1.*', '*3.weight']);
+    expect(parameters).toEqual(['layer2.weight.lora_A', 'layer2.weight.lora_B']);
+    expect(() => addAdapters(MLP, SPEC, 0, ROOTS, ['*'])).toThrow(
+      /lora\.target: nothing matches \*; there is no/,
+    );
+  });
+
   it('refuses a pattern that matches nothing, and names what there is', () => {
     const target = ['layer1.*', '*.bias'];
     expect(() => addAdapters(MLP, { ...SPEC, target }, 0, ROOTS)).toThrow(
@@ -132,6 +140,20 @@ describe('merging adapters', () => {
     expect(encodeModel(mergeAdapters(base, SPEC, factors(2)))).toEqual(encodeModel(base));
     const ones = factors(2, (length) => new Float32Array(length).fill(1));
     expect(encodeModel(mergeAdapters(base, SPEC, ones))).not.toEqual(encodeModel(base));
+  });
+
+  it('takes over what was trained beside them, also a weight that has an adapter', () => {
+    const half = (length: number) => new Float32Array(length).fill(0.5);
+    const values = new Map([
+      ...factors(2, half),
+      ['layer1.weight', new Float32Array(30).fill(3)],
+      ['layer3.bias', Float32Array.of(1, 2, 3)],
+    ]);
+    const merged = mergeAdapters(MLP, SPEC, values);
+    expect([...floatsOf(merged, 'layer3.bias')]).toEqual([1, 2, 3]);
+    // 3 + (alpha / rank) · Σ 0.5 · 0.5 over the rank.
+    expect(new Set(floatsOf(merged, 'layer1.weight'))).toEqual(new Set([4]));
+    expect(floatsOf(merged, 'layer2.weight')).toEqual(floatsOf(MLP, 'layer2.weight'));
   });
 
   it('refuses factors of another rank or of no weight', () => {

@@ -1,7 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { ParametersSpec } from '../../../core/contracts/parameters.ts';
 import { Fault } from '../../../core/errors.ts';
-import { chooseParameters, elementDecay, withWeightDecay } from '../../../core/jobs/parameters.ts';
+import {
+  chooseBesideAdapters,
+  chooseParameters,
+  elementDecay,
+  withWeightDecay,
+} from '../../../core/jobs/parameters.ts';
 import type { TensorSpec } from '../../../core/tensors/tensor.ts';
 
 const tensor = (name: string, shape: number[]): TensorSpec => ({ name, dtype: 'F32', shape });
@@ -99,5 +104,25 @@ describe('weight decay by name', () => {
     expect(elementDecay(slots, 0.01)).toBeUndefined();
     const same = withWeightDecay(slots, rules({ weightDecay: [{ match: '*', value: 0.01 }] }), 0.01);
     expect(elementDecay(same, 0.01)).toBeUndefined();
+  });
+});
+
+describe('which parameters are trained beside adapters', () => {
+  const adapters = ['encoder.0.weight.lora_A', 'encoder.0.weight.lora_B'];
+  const candidates = [...CANDIDATES, tensor(adapters[0]!, [4, 1]), tensor(adapters[1]!, [1, 3])];
+  const beside = (given: object) => chooseBesideAdapters(rules(given), candidates, adapters);
+
+  it('none, or what train matches and freeze does not', () => {
+    expect(beside({})).toEqual(adapters);
+    expect(beside({ freeze: ['head.*'] })).toEqual(adapters);
+    expect(beside({ train: ['head.*', '*.bias'], freeze: ['encoder.0.bias'] })).toEqual([
+      'head.weight',
+      'head.bias',
+      ...adapters,
+    ]);
+  });
+
+  it('a factor cannot be frozen', () => {
+    expect(() => beside({ freeze: ['*.lora_A'] })).toThrow(/encoder\.0\.weight\.lora_A is a factor/);
   });
 });
