@@ -4,63 +4,72 @@ import type { Metrics } from '../../core/contracts/primitives.ts';
 import { type Columns, slice } from '../../core/datasets/columns.ts';
 import { Fault } from '../../core/errors.ts';
 import type { ModelSession } from '../../core/inference/runtime.ts';
+import { createEvaluation, type OutputForm } from '../../core/metrics/evaluation.ts';
+import type { Stored } from '../../core/metrics/scores/scorer.ts';
 import { DTYPES } from '../../core/tensors/dtypes.ts';
 import type { TensorValue } from '../../core/tensors/tensor.ts';
 
 /** Rows per run: large enough to be quick, small enough for any function's memory. */
 const EVALUATION_BATCH = 500;
+/** Elements of the output per run: 16 MiB of float32, where a row of it is long (a vocabulary for every token). */
+const EVALUATION_ELEMENTS = 4_194_304;
 
-/** @returns `accuracy`: the share of rows whose largest output is the target class */
+/** @returns the loss's metrics (core/metrics/of-loss.ts), the one to show first */
 export async function evaluate(
   session: ModelSession,
   rows: Columns,
-  spec: Pick<TrainSpec, 'inputs' | 'loss'>,
+  { inputs: mapping, loss }: Pick<TrainSpec, 'inputs' | 'loss'>,
+  form: OutputForm,
 ): Promise<Metrics> {
-  const { output, target } = spec.loss;
-  let correct = 0;
-  for (let start = 0; start < rows.rows; start += EVALUATION_BATCH) {
-    const batch = slice(rows, start, Math.min(start + EVALUATION_BATCH, rows.rows));
+  const output = session.outputs.find(({ name }) => name === loss.output);
+  if (output === undefined) throw new Fault('unprocessable', `the model has no output ${loss.output}`);
+  const evaluation = createEvaluation(loss, form, output.shape.length);
+  const columns: { readonly target?: string; readonly mask?: string | undefined } =
+    loss.kind === 'output' ? {} : loss;
+
+  const run = async (batch: Columns) => {
     const inputs = session.inputs.map(({ name, dtype }) => {
-      return [name, asInput(batch, spec.inputs[name] ?? name, dtype)] as const;
+      return [name, asInput(batch, mapping[name] ?? name, dtype)] as const;
     });
-    const outputs = await session.run(Object.fromEntries(inputs), [output]);
-    correct += countCorrect(outputs[output], batch, target);
+    const results = await session.run(Object.fromEntries(inputs), [output.name]);
+    const value = results[output.name];
+    if (value === undefined) throw new Fault('internal', `${output.name} was not computed`);
+    return value;
+  };
+  // The first row by itself says how long a row of the output is.
+  let perRun = 1;
+  for (let start = 0, end = 1; start < rows.rows; start = end, end = start + perRun) {
+    const batch = slice(rows, start, Math.min(end, rows.rows));
+    const value = await run(batch);
+    evaluation.update({
+      output: value,
+      target: columns.target === undefined ? undefined : storedAs(batch, columns.target),
+      mask: columns.mask === undefined ? undefined : storedAs(batch, columns.mask),
+      rows: batch.rows,
+    });
+    const affordable = Math.floor(EVALUATION_ELEMENTS / (value.data.length / batch.rows));
+    perRun = Math.min(EVALUATION_BATCH, Math.max(1, affordable));
   }
-  return { accuracy: correct / rows.rows };
+  return evaluation.metrics();
+}
+
+function storedAs({ rows, tensors }: Columns, name: string): Stored {
+  const column = tensors[name];
+  if (column === undefined) throw new Fault('unprocessable', `the dataset has no tensor ${name}`);
+  const { spec, data } = column;
+  return { dtype: spec.dtype, shape: [rows, ...spec.shape], data, divisor: spec.divisor };
 }
 
 /** The values a client would send: stored values divided by the divisor, in the graph's dtype. */
-function asInput({ rows, tensors }: Columns, name: string, dtype: TensorValue['dtype']): TensorValue {
-  const column = tensors[name];
-  if (column === undefined) throw new Fault('unprocessable', `the dataset has no tensor ${name}`);
-  const shape = [rows, ...column.spec.shape];
-  if (column.spec.dtype === dtype && column.spec.divisor === undefined) {
-    return { dtype, shape, data: column.data };
-  }
-  const divisor = column.spec.divisor ?? 1;
+function asInput(batch: Columns, name: string, dtype: TensorValue['dtype']): TensorValue {
+  const { divisor, ...value } = storedAs(batch, name);
+  if (value.dtype === dtype && divisor === undefined) return value;
   const { array } = DTYPES[dtype];
-  const data = new array(column.data.length);
+  const data = new array(value.data.length);
   if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
-    for (let i = 0; i < data.length; i++) data[i] = BigInt(column.data[i]!);
+    for (let i = 0; i < data.length; i++) data[i] = BigInt(value.data[i]!);
   } else {
-    for (let i = 0; i < data.length; i++) data[i] = Number(column.data[i]!) / divisor;
+    for (let i = 0; i < data.length; i++) data[i] = Number(value.data[i]!) / (divisor ?? 1);
   }
-  return { dtype, shape, data };
-}
-
-function countCorrect(scores: TensorValue | undefined, { rows, tensors }: Columns, target: string): number {
-  const classes = tensors[target]?.data;
-  if (scores === undefined || classes === undefined) {
-    throw new Fault('unprocessable', `no output or no target ${target}`);
-  }
-  const perRow = scores.data.length / rows;
-  let correct = 0;
-  for (let row = 0; row < rows; row++) {
-    let best = 0;
-    for (let i = 1; i < perRow; i++) {
-      if (scores.data[row * perRow + i]! > scores.data[row * perRow + best]!) best = i;
-    }
-    if (best === Number(classes[row]!)) correct++;
-  }
-  return correct;
+  return { dtype, shape: value.shape, data };
 }

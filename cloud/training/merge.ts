@@ -8,6 +8,7 @@ import { roundCommitKey, shardUpdateKey } from '../../core/contracts/keys.ts';
 import { Fault } from '../../core/errors.ts';
 import { averageUpdates, type ShardUpdate } from '../../core/jobs/average.ts';
 import { decodeState, encodeState } from '../../core/jobs/state.ts';
+import { combine } from '../../core/metrics/combine.ts';
 import { createOptimizer } from '../../core/optimizers/optimizer.ts';
 import { putBlob, sha256Hex } from '../../core/storage/blobs.ts';
 import { putJson } from '../../core/storage/json.ts';
@@ -84,8 +85,11 @@ async function commitRound(
   const state = await putBlob(store, encodeState(merged, plan.parameters));
   caches.states.set(state, merged);
   const samples = updates.reduce((sum, update) => sum + update.samples, 0);
-  const mean = (value: (report: ShardReport) => number) =>
-    updates.reduce((sum, { report }) => sum + value(report) * report.samples, 0) / samples;
+  const measured = combine(updates.map(({ report }) => report));
+  if (measured.count === 0)
+    throw new Fault('unprocessable', `round ${round}: the loss counts nothing in any of its rows`, {
+      field: 'loss',
+    });
   const commit = RoundCommit.parse({
     v: 1,
     job: plan.job,
@@ -94,7 +98,7 @@ async function commitRound(
     state,
     shards: updates.map(({ report, sha256 }) => ({ ...report, sha256 })),
     samples,
-    metrics: { loss: mean((report) => report.loss), accuracy: mean((report) => report.accuracy) },
+    ...measured,
     committedAt: now().toISOString(),
   } satisfies RoundCommit);
   const key = roundCommitKey(plan.job, round);

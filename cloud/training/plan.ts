@@ -2,6 +2,7 @@
 import { type AcceptedJob, type JobPlan, JobPlan as Plan } from '../../core/contracts/job.ts';
 import { jobPlanKey } from '../../core/contracts/keys.ts';
 import { buildTrainingGraph } from '../../core/autodiff/training-graph.ts';
+import { lossColumns } from '../../core/autodiff/losses/columns.ts';
 import { readManifest } from '../../core/datasets/read.ts';
 import { initializeParameters } from '../../core/finetuning/initialize.ts';
 import { addAdapters } from '../../core/finetuning/lora.ts';
@@ -44,7 +45,7 @@ async function writePlan({ store, now }: FleetContext, { job, spec }: AcceptedJo
   const training = buildTrainingGraph(trained, await inferTypes(trained), {
     inputs: Object.fromEntries(inputs),
     loss: spec.loss,
-    target: column(spec.loss.target),
+    ...lossColumns(spec.loss, manifest.tensors),
     parameters: (candidates) =>
       adapted === undefined
         ? chooseParameters(spec.parameters, candidates)

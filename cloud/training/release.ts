@@ -1,11 +1,14 @@
 /** Task `release`: put the trained parameters into the graph, evaluate it on held-out rows, gate, publish. */
-import type { AcceptedJob, JobPlan, JobResult, TrainSpec } from '../../core/contracts/job.ts';
+import type { AcceptedJob, JobPlan, JobResult } from '../../core/contracts/job.ts';
 import { jobResultKey } from '../../core/contracts/keys.ts';
 import type { Metrics } from '../../core/contracts/primitives.ts';
 import type { Release } from '../../core/contracts/release.ts';
 import type { Columns } from '../../core/datasets/columns.ts';
+import { outputForm } from '../../core/autodiff/losses/form.ts';
 import { readManifest, readRows } from '../../core/datasets/read.ts';
 import { Fault } from '../../core/errors.ts';
+import type { ModelSession } from '../../core/inference/runtime.ts';
+import { gateReason } from '../../core/metrics/gate.ts';
 import { decodeModel } from '../../core/onnx/model.ts';
 import { signatureOf } from '../../core/onnx/signature.ts';
 import { moveChannel } from '../../core/registry/channels.ts';
@@ -24,15 +27,17 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
   const { spec } = accepted;
   const { graph, putAdapter } = await trainedModel(context, accepted, plan);
   const held = await heldOutRows(context, accepted, plan);
-  const metrics = await measure(context, accepted, held, graph);
+  const form = outputForm(decodeModel(graph), spec.loss);
+  const judge = (session: ModelSession, rows: Columns) => evaluate(session, rows, spec, form);
+  const metrics = await measure(context, held, graph, judge);
 
-  const refused = gateRefusal(spec, metrics);
-  if (refused !== undefined) {
+  const reason = gateReason(spec.release.gate, metrics);
+  if (reason !== undefined) {
     await endJob(context, {
       v: 1,
       job,
       status: 'failed',
-      reason: `not released: ${refused}`,
+      reason: `not released: ${reason}`,
       field: 'release.gate',
       metrics,
       endedAt: now().toISOString(),
@@ -46,8 +51,8 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
       store,
       release: spec.release,
       held,
-      evaluate: (session, rows) => evaluate(session, rows, spec),
-      refusal: (of) => gateRefusal(spec, of),
+      evaluate: judge,
+      refusal: (of) => gateReason(spec.release.gate, of),
     },
     graph,
     metrics,
@@ -87,14 +92,6 @@ export async function endJob({ store }: FleetContext, result: JobResult): Promis
   await putJson(store, jobResultKey(result.job), result, 'create');
 }
 
-/** @returns what the gate has against these metrics; undefined where they pass it */
-function gateRefusal({ release: { gate } }: TrainSpec, metrics: Metrics): string | undefined {
-  if (gate === undefined) return undefined;
-  const measured = metrics[gate.metric];
-  if (measured !== undefined && measured >= gate.atLeast) return undefined;
-  return `${gate.metric} is ${measured ?? 'unknown'}, the gate asks for at least ${gate.atLeast}`;
-}
-
 async function heldOutRows({ store }: FleetContext, { spec }: AcceptedJob, plan: JobPlan): Promise<Columns> {
   const manifest = await readManifest(store, plan.dataset.name, plan.dataset.version);
   const rows = manifest.splits[spec.splits.test]?.rows;
@@ -104,13 +101,13 @@ async function heldOutRows({ store }: FleetContext, { spec }: AcceptedJob, plan:
 
 async function measure(
   { runtime }: FleetContext,
-  { spec }: AcceptedJob,
   held: Columns,
   graph: Uint8Array<ArrayBuffer>,
+  judge: (session: ModelSession, rows: Columns) => Promise<Metrics>,
 ): Promise<Metrics> {
   const session = await runtime.load(graph);
   try {
-    return await evaluate(session, held, spec);
+    return await judge(session, held);
   } finally {
     await session.release();
   }

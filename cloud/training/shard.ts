@@ -82,8 +82,9 @@ async function train(
   const report: ShardReport = {
     shard,
     samples: result.samples,
+    count: result.count,
     loss: result.loss,
-    accuracy: result.accuracy,
+    metrics: result.metrics,
   };
   const trained = { parameters: result.parameters, slots: result.state };
   return encodeState(trained, plan.parameters, { base, report: JSON.stringify(report) });

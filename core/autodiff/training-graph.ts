@@ -1,9 +1,11 @@
 /**
  * Forward graph in, training graph out: one ONNX file that takes parameters and a batch as the dataset stores it, and
- * gives the loss, the number of correct predictions and the gradients. It is an ordinary graph of standard operators:
+ * gives the loss, how much it counted, what metrics are made of, and the gradients. It is an ordinary graph of standard operators:
  * whatever runs ONNX can run it.
  */
-import type { LossSpec, ParameterSlot } from '../contracts/job.ts';
+import type { DatasetTensor } from '../contracts/dataset.ts';
+import type { ParameterSlot } from '../contracts/job.ts';
+import type { LossSpec } from '../contracts/loss.ts';
 import { Fault } from '../errors.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { encodeModel, type Model } from '../onnx/model.ts';
@@ -11,18 +13,25 @@ import { ancestors, prune, renameNode } from '../onnx/names.ts';
 import { signatureOf } from '../onnx/signature.ts';
 import { tensorValue } from '../onnx/tensor.ts';
 import { upgradeModel } from '../onnx/upgrade.ts';
-import type { DType } from '../tensors/dtypes.ts';
+import { DTYPES, type DType } from '../tensors/dtypes.ts';
 import { elementCount, type TensorSpec } from '../tensors/tensor.ts';
 import { declareGradient, gradientName, namesIn } from './gradient-graph.ts';
-import { classesOf, logitsOf, softmaxCrossEntropy } from './losses.ts';
+import { behindActivation } from './losses/activation.ts';
+import type { ColumnInput, LossColumns, LossValues, WrittenLoss } from './losses/loss.ts';
+import { fits } from './losses/shapes.ts';
+import { lossOf } from './losses/table.ts';
 import { Ops } from './ops.ts';
 import { blockageOf, blockedFault, sourcesOf, type Forward } from './paths.ts';
 import { differentiate } from './reverse.ts';
 
 /** The names by which a training graph is driven; with the parameter slots they are all that is needed to run it. */
 export const TRAINING_NAMES = {
+  /** Output: the mean over the elements that count. */
   loss: 'loss',
-  correct: 'correct',
+  /** Output: how many elements count, or the sum of their weights. */
+  count: 'count',
+  /** Output: the sum over those elements whose mean makes a metric (core/metrics/means.ts). */
+  metric: (name: string) => `metric:${name}`,
   /** Input: rows of a dataset tensor. */
   data: (tensor: string) => `data:${tensor}`,
   /** Input: a parameter's value. */
@@ -31,10 +40,8 @@ export const TRAINING_NAMES = {
   gradient: gradientName,
 } as const;
 
-/** `metadata_props` key: the number of classes, so that class ids can be checked before they are trained on. */
-export const CLASSES_KEY = 'causeway.classes';
-/** `metadata_props` key: the dataset tensor that holds the class ids. */
-export const TARGET_KEY = 'causeway.target';
+/** `metadata_props` key: what the values of the dataset must be, as JSON: an array of `ValueRule`. */
+export const RULES_KEY = 'causeway.rules';
 
 export interface DataInput {
   /** Dataset tensor this graph input reads. */
@@ -47,12 +54,11 @@ export interface DataInput {
   readonly divisor?: number | undefined;
 }
 
-export interface TrainingRequest {
+/** With the dataset tensors of `loss.target` and `loss.mask`. */
+export interface TrainingRequest extends LossColumns {
   /** Graph input → where its rows come from. */
   readonly inputs: Readonly<Record<string, DataInput>>;
   readonly loss: LossSpec;
-  /** The dataset tensor of `loss.target`, its shape per row. */
-  readonly target: { readonly dtype: DType; readonly shape: readonly number[] };
   /**
    * Names of the initializers to train, or what chooses them among the F32 ones that the loss depends on; default:
    * every one of these of rank 1 or more.
@@ -67,10 +73,7 @@ export interface TrainingGraph {
   readonly parameters: ParameterSlot[];
   /** The initializers' values as the flat vector. */
   readonly initial: Float32Array<ArrayBuffer>;
-  readonly classes: number;
 }
-
-const INTEGERS: ReadonlySet<DType> = new Set(['I8', 'U8', 'I16', 'U16', 'I32', 'U32', 'I64']);
 
 /**
  * @param types of every value in the model
@@ -90,9 +93,16 @@ export function buildTrainingGraph(
       `the model has no output ${request.loss.output}: it has ${outputs.map((each) => each.name).join(', ')}`,
       { field: 'loss.output' },
     );
-  const logitsName = logitsOf(upgraded.graph.node, output.name, output.shape.length);
+  const loss = lossOf(request.loss);
+  const { logits: logitsName } = behindActivation(
+    upgraded.graph.node,
+    output.name,
+    output.shape.length,
+    loss.activations,
+  );
   const logits = types.get(logitsName) ?? output;
-  const classes = classesOf(logits);
+  loss.check(request.loss, logits, request);
+  const rules = loss.rules(request.loss, logits, request);
   const nodes = ancestors(upgraded.graph.node, [logitsName]);
   const parameters = trainable(
     { nodes, initializers: upgraded.graph.initializer, types },
@@ -111,25 +121,33 @@ export function buildTrainingGraph(
   const graph = new GraphBuilder(namesIn(upgraded));
   const ops = new Ops(graph);
   for (const tensor of forward.initializers) graph.appendInitializer(tensor);
-  const target = writeInputs(ops, signatureOf(upgraded).inputs, logits, request);
+  const columns = writeInputs(ops, signatureOf(upgraded).inputs, request);
   for (const spec of parameters) graph.input({ ...spec, name: parameter(spec.name) });
   const gradients = differentiate({
     graph,
     forward,
     sources: parameters.map((spec) => parameter(spec.name)),
     seeds() {
-      const { loss, correct, seed } = softmaxCrossEntropy(ops, logits, target);
-      graph.op('Identity', [loss], {}, TRAINING_NAMES.loss);
-      graph.output({ name: TRAINING_NAMES.loss, dtype: 'F32', shape: [] });
-      graph.op('Identity', [correct], {}, TRAINING_NAMES.correct);
-      graph.output({ name: TRAINING_NAMES.correct, dtype: 'I64', shape: [] });
-      return new Map([[logits.name, seed]]);
+      const written = loss.write(ops, request.loss, { output: logits, ...columns });
+      declareLoss(ops, logits.dtype, written);
+      return new Map([[logits.name, written.seed]]);
     },
   });
   for (const spec of parameters) declareGradient(graph, spec, gradients.get(parameter(spec.name))!);
-  graph.annotate(CLASSES_KEY, String(classes));
-  graph.annotate(TARGET_KEY, request.loss.target);
-  return { graph: encodeModel(prune(graph.build('training'))), ...layout(upgraded, parameters), classes };
+  graph.annotate(RULES_KEY, JSON.stringify(rules));
+  return { graph: encodeModel(prune(graph.build('training'))), ...layout(upgraded, parameters) };
+}
+
+/** The loss and its figures as F32 outputs. */
+function declareLoss(ops: Ops, dtype: DType, { loss, count, sums }: WrittenLoss): void {
+  const declare = (value: string, name: string) => {
+    if (dtype === 'F32') ops.graph.op('Identity', [value], {}, name);
+    else ops.graph.op('Cast', [value], { to: DTYPES.F32.onnx }, name);
+    ops.graph.output({ name, dtype: 'F32', shape: [] });
+  };
+  declare(loss, TRAINING_NAMES.loss);
+  declare(count, TRAINING_NAMES.count);
+  for (const [metric, sum] of Object.entries(sums)) declare(sum, TRAINING_NAMES.metric(metric));
 }
 
 /** The parameters, in the order of the model's initializers. @throws Fault where one cannot be trained */
@@ -169,13 +187,12 @@ function trainable(forward: Forward, logits: string, { parameters }: TrainingReq
   return found;
 }
 
-/** Declares the data inputs, casts and scales them to the model's own inputs. @returns the target */
+/** Declares the data inputs, casts and scales them to the model's own inputs. @returns what the loss reads */
 function writeInputs(
   ops: Ops,
   inputs: readonly TensorSpec[],
-  logits: TensorSpec,
-  { inputs: mapping, loss, target }: TrainingRequest,
-): TensorSpec {
+  { inputs: mapping, loss, target, mask }: TrainingRequest,
+): Pick<LossValues, 'target' | 'mask' | 'data'> {
   const { graph } = ops;
   const declared = new Map<string, DType>();
   const declare = (spec: TensorSpec) => {
@@ -220,30 +237,24 @@ function writeInputs(
     else graph.op('Div', [cast, ops.scalar(input.dtype, divisor)], {}, input.name);
   }
 
-  if (!INTEGERS.has(target.dtype))
-    throw new Fault('unprocessable', `target ${loss.target} is ${target.dtype}: class ids must be integers`, {
-      field: 'loss.target',
-    });
-  const perRow = logits.shape.slice(1, -1);
-  if (!fits(perRow, target.shape))
-    throw new Fault(
-      'unprocessable',
-      `target ${loss.target} is [${target.shape.join(', ')}] per row: ${logits.name} asks for [${perRow.join(', ')}]`,
-      { field: 'loss.target' },
-    );
-  const spec: TensorSpec = {
-    name: TRAINING_NAMES.data(loss.target),
-    dtype: target.dtype,
-    shape: [logits.shape[0] ?? 'batch', ...target.shape],
+  const [first] = inputs;
+  if (first === undefined)
+    throw new Fault('unprocessable', 'the model has no input to feed rows to', { field: 'model' });
+  if (loss.kind === 'output') return { data: first.name };
+  const column = (tensor: string, described: DatasetTensor | undefined): ColumnInput => {
+    if (described === undefined)
+      throw new Fault('invalid', `nothing is said of the dataset tensor ${tensor}`, { field: 'loss' });
+    const { dtype, shape, divisor } = described;
+    const spec = { name: TRAINING_NAMES.data(tensor), dtype, shape: [first.shape[0] ?? 'batch', ...shape] };
+    declare(spec);
+    return { ...spec, divisor };
   };
-  declare(spec);
-  return spec;
+  return {
+    target: column(loss.target, target),
+    mask: loss.mask === undefined ? undefined : column(loss.mask, mask),
+    data: first.name,
+  };
 }
-
-/** Whether rows of this shape can be fed; a symbolic dimension takes any size. */
-const fits = (wanted: readonly (number | string)[], shape: readonly number[]): boolean =>
-  wanted.length === shape.length &&
-  wanted.every((dimension, i) => typeof dimension === 'string' || dimension === shape[i]);
 
 /** The flat vector: one parameter after the other. */
 function layout(

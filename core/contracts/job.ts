@@ -1,19 +1,12 @@
 /** A training job: what is asked (spec), what was decided (plan), what came of it (commits, result). */
 import { z } from 'zod';
+import { LossSpec } from './loss.ts';
+import { Gate } from './metric.ts';
 import { OptimizationFields } from './optimizer.ts';
 import { LoraSpec } from './lora.ts';
 import { ParametersSpec } from './parameters.ts';
 import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, V1 } from './primitives.ts';
 import { OmittedVariants } from './release.ts';
-
-export const LossSpec = z.strictObject({
-  kind: z.literal('softmax-cross-entropy'),
-  /** A graph output: logits, or the probabilities of a final Softmax (its logits are used then). */
-  output: z.string().min(1).max(256),
-  /** The dataset tensor with the class ids. */
-  target: Name,
-});
-export type LossSpec = z.infer<typeof LossSpec>;
 
 /**
  * Local SGD (Stich 2019, arXiv:1805.09767): in each synchronous round every shard takes `localSteps` optimizer steps
@@ -48,8 +41,7 @@ export const TrainSpec = z.strictObject({
   release: z
     .strictObject({
       channel: Name.default('stable'),
-      /** Released only if this metric on the test split is at least this. */
-      gate: z.strictObject({ metric: z.enum(['accuracy']), atLeast: z.number() }).optional(),
+      gate: Gate.optional(),
       /**
        * Also releases a variant with 8-bit weights, where the gate's metric (the first one without a gate) is no more
        * than `tolerance` worse than the float32 model's, in the metric's own unit.
@@ -108,13 +100,21 @@ export const JobPlan = z.strictObject({
 });
 export type JobPlan = z.infer<typeof JobPlan>;
 
+const Measured = {
+  /** What the means below are weighted by: elements the loss counted (rows, tokens), or the sum of their weights. */
+  count: z.number().min(0),
+  /** Mean over what was counted, 0 where that is nothing. */
+  loss: z.number(),
+  /** Over what was counted; the first is the one to show. */
+  metrics: Metrics,
+};
+
 /** Written into the safetensors metadata of a shard's update, and copied into the commit. */
 export const ShardReport = z.strictObject({
   shard: z.int().min(0),
+  /** Rows trained on. */
   samples: z.int().min(1),
-  /** Mean over the samples. */
-  loss: z.number(),
-  accuracy: z.number().min(0).max(1),
+  ...Measured,
 });
 export type ShardReport = z.infer<typeof ShardReport>;
 
@@ -128,7 +128,7 @@ export const RoundCommit = z.strictObject({
   state: Sha256,
   shards: z.array(ShardReport.extend({ sha256: Sha256 })).min(1),
   samples: z.int().min(1),
-  metrics: Metrics,
+  ...Measured,
   committedAt: Timestamp,
 });
 export type RoundCommit = z.infer<typeof RoundCommit>;
@@ -180,13 +180,13 @@ export const JobView = z.strictObject({
   /** Seconds since the plan, until the end or now; and the estimate of what is left, null where unknown. */
   seconds: z.number().min(0),
   secondsLeft: z.number().min(0).nullable(),
-  /** One point per committed round: training loss and accuracy over that round. */
+  /** One point per committed round: training loss and metrics over that round. */
   history: z.array(
     z.strictObject({
       round: z.int(),
       epoch: z.number(),
       loss: z.number(),
-      accuracy: z.number(),
+      metrics: Metrics,
       samplesPerSecond: z.number(),
     }),
   ),

@@ -1,10 +1,13 @@
 /** Accepting a job: everything that can be known to be wrong is refused now, by field, before any work is queued. */
+import { lossColumns } from '../autodiff/losses/columns.ts';
+import { lossOf } from '../autodiff/losses/table.ts';
 import type { DatasetManifest } from '../contracts/dataset.ts';
 import { AcceptedJob, JobSpec, type TrainSpec } from '../contracts/job.ts';
 import { jobIndexKey, jobSpecKey } from '../contracts/keys.ts';
 import { parse } from '../contracts/parse.ts';
 import { readManifest } from '../datasets/read.ts';
 import { Fault } from '../errors.ts';
+import { metricsOf } from '../metrics/of-loss.ts';
 import { floatInitializers } from '../onnx/initializers.ts';
 import { initializedInputs, initializeParameters } from '../finetuning/initialize.ts';
 import { loraA, loraB, loraTargets } from '../finetuning/lora.ts';
@@ -138,18 +141,14 @@ function checkFit(
     }
   }
 
-  if (!model.outputs.some((output) => output.name === spec.loss.output)) {
+  const output =
+    model.outputs.find((each) => each.name === spec.loss.output) ??
     refuse('loss.output', `the model has no such output; it has ${names(model.outputs.map((o) => o.name))}`);
-  }
-  const target =
-    tensors[spec.loss.target] ??
-    refuse('loss.target', `the dataset has no such tensor; it has ${names(Object.keys(tensors))}`);
-  if (target.shape.length !== 0 || target.dtype.startsWith('F') || target.divisor !== undefined) {
-    refuse(
-      'loss.target',
-      `class ids are integer scalars, this is ${target.dtype} [${target.shape.join(', ')}]`,
-    );
-  }
+  lossOf(spec.loss).check(spec.loss, output, lossColumns(spec.loss, tensors));
+  const { gate } = spec.release;
+  const metrics = metricsOf(spec.loss, output.shape.length);
+  if (gate !== undefined && !metrics.includes(gate.metric))
+    refuse('release.gate.metric', `${spec.loss.kind} is judged by ${names(metrics)}, not ${gate.metric}`);
 
   for (const role of ['train', 'test'] as const) {
     if (manifest.splits[spec.splits[role]] === undefined) {

@@ -115,8 +115,8 @@ function point(
   return {
     round: commit.round,
     epoch: steps / plan.stepsPerEpoch,
-    loss: commit.metrics['loss'] ?? 0,
-    accuracy: commit.metrics['accuracy'] ?? 0,
+    loss: commit.loss,
+    metrics: commit.metrics,
     samplesPerSecond: seconds > 0 ? commit.samples / seconds : 0,
   };
 }

@@ -4,7 +4,7 @@ import type { DatasetManifest } from '../../core/contracts/dataset.ts';
 import { Fault } from '../../core/errors.ts';
 import { buildCnn } from '../../core/onnx/builders/cnn.ts';
 import { buildGpt } from '../../core/onnx/builders/gpt.ts';
-import { buildMlp } from '../../core/onnx/builders/mlp.ts';
+import { buildMlp, type MlpSpec } from '../../core/onnx/builders/mlp.ts';
 import { elementCount } from '../../core/tensors/tensor.ts';
 import { wholeNumber } from './commands/options.ts';
 
@@ -65,15 +65,20 @@ function image(text: string): [number, number, number] {
   return [channels, height, width];
 }
 
+/** What an MLP that is no classifier ends in. */
+export type LastLayer = Pick<MlpSpec, 'classes' | 'activation' | 'outputName'>;
+
 /**
  * The model for a dataset tensor: its input is called as the tensor is. Options have defaults, but for the vocabulary
  * of a transformer.
+ * @param last of an MLP; default: the classes of the options
  * @throws Fault `invalid` naming the option that does not fit
  */
 export function modelForDataset(
   manifest: DatasetManifest,
   input: string,
   options: BuilderOptions,
+  last?: LastLayer,
 ): Uint8Array<ArrayBuffer> {
   const tensor = manifest.tensors[input];
   if (tensor === undefined) {
@@ -85,6 +90,10 @@ export function modelForDataset(
   const { shape } = tensor;
   const { seed, classes } = options;
   const hidden = options.hidden === undefined ? {} : { hidden: [...options.hidden] };
+  if (last !== undefined && options.build !== 'mlp')
+    throw new Fault('invalid', `--build: ${options.build} tells classes; another loss needs mlp or --model`, {
+      field: 'build',
+    });
   switch (options.build) {
     case 'mlp':
       return buildMlp({
@@ -92,6 +101,7 @@ export function modelForDataset(
         ...hidden,
         inputs: elementCount(shape),
         classes,
+        ...last,
         seed,
         inputName: input,
       });

@@ -1,4 +1,5 @@
 /** Results for people, or with --json for programs: one JSON value on standard output and nothing else. */
+import type { Metrics } from '../../core/contracts/primitives.ts';
 
 export function printJson(value: unknown): void {
   process.stdout.write(`${JSON.stringify(value)}\n`);
@@ -21,6 +22,15 @@ export function table(header: readonly string[], rows: readonly (readonly (strin
       .trimEnd();
   return cells.map(line).join('\n');
 }
+
+/** The metric to show first, as text: `accuracy 97.73 %`, `perplexity 12.31`. */
+export function headline(metrics: Metrics): string | undefined {
+  const [name] = Object.keys(metrics);
+  return name === undefined ? undefined : `${name} ${metricValue(name, metrics[name] ?? NaN)}`;
+}
+/** Accuracies as percentages, others with 4 significant digits. */
+export const metricValue = (name: string, value: number) =>
+  name === 'accuracy' ? percent(value) : String(Number(value.toPrecision(4)));
 
 export const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
 export const count = (n: number) => Math.round(n).toLocaleString('en-US').replaceAll(',', ' ');

@@ -1,6 +1,6 @@
 /** A job's progress in one line. */
 import type { JobView } from '../../core/contracts/job.ts';
-import { count, duration, percent } from './output.ts';
+import { count, duration, headline } from './output.ts';
 
 const BAR_WIDTH = 24;
 
@@ -16,7 +16,9 @@ export function progressLine(job: JobView): string {
   if (last !== undefined) {
     parts.push(`epoch ${last.epoch.toFixed(1)}/${job.epochs}`);
     parts.push(`${count(job.samplesPerSecond)} samples/s`);
-    parts.push(`loss ${last.loss.toFixed(4)}`, `accuracy ${percent(last.accuracy)}`);
+    parts.push(`loss ${last.loss.toFixed(4)}`);
+    const figure = headline(last.metrics);
+    if (figure !== undefined) parts.push(figure);
   }
   if (job.result === null && job.round < job.rounds) {
     parts.push(`${job.shards - job.shardsDone} shards in flight`);

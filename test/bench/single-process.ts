@@ -8,6 +8,7 @@ import { localSteps } from '../../cloud/training/engine/local-steps.ts';
 import { loadProgram } from '../../cloud/training/engine/program.ts';
 import { buildTrainingGraph } from '../../core/autodiff/training-graph.ts';
 import type { OptimizerSpec } from '../../core/contracts/optimizer.ts';
+import type { Metrics } from '../../core/contracts/primitives.ts';
 import { GraphBuilder } from '../../core/onnx/builder.ts';
 import { buildMlp } from '../../core/onnx/builders/mlp.ts';
 import { decodeModel, encodeModel } from '../../core/onnx/model.ts';
@@ -35,7 +36,7 @@ export interface SingleProcessResult {
   readonly samplesPerSecond: number;
   /** Of the last epoch, over the training rows. */
   readonly loss: number;
-  readonly accuracy: number;
+  readonly metrics: Metrics;
 }
 
 /** Trains the 784-128-10 perceptron. */
@@ -75,16 +76,17 @@ export async function trainAlone(request: SingleProcessRequest): Promise<SingleP
 
   const began = performance.now();
   let { parameters, state } = start;
-  let [loss, accuracy, samples] = [NaN, NaN, 0];
+  let [loss, samples] = [NaN, 0];
+  let metrics: Metrics = {};
   for (let epoch = 0; epoch < epochs; epoch++) {
     const from = epoch * stepsPerEpoch;
     const result = await localSteps({ ...common, parameters, state, from, to: from + stepsPerEpoch });
-    ({ parameters, state, loss, accuracy } = result);
+    ({ parameters, state, loss, metrics } = result);
     samples += result.samples;
   }
   const seconds = (performance.now() - began) / 1000;
   await program.release();
-  return { samples, seconds, samplesPerSecond: samples / seconds, loss, accuracy };
+  return { samples, seconds, samplesPerSecond: samples / seconds, loss, metrics };
 }
 
 /**

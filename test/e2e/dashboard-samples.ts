@@ -24,7 +24,7 @@ const history = (rounds: number): JobView['history'] =>
       round,
       epoch,
       loss: 0.045 + 0.62 * Math.exp(-1.1 * epoch) + wobble,
-      accuracy: Math.min(0.999, 0.988 - 0.17 * Math.exp(-1.2 * epoch) - wobble / 4),
+      metrics: { accuracy: Math.min(0.999, 0.988 - 0.17 * Math.exp(-1.2 * epoch) - wobble / 4) },
       samplesPerSecond: SPEED + 900 * Math.sin(round),
     };
   });

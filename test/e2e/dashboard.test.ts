@@ -64,8 +64,8 @@ describe.skipIf(CHROMIUM === undefined)('dashboard', () => {
 
     expect(await page.textContent('#job-name')).toBe('mnist on mnist version 1');
     await expect.poll(pointsOf(page, '#loss-chart'), SOON).toBe(9);
-    expect(await pointsOf(page, '#accuracy-chart')()).toBe(9);
-    expect(await page.textContent('#loss-chart')).toContain('nats');
+    expect(await pointsOf(page, '#metric-chart')()).toBe(9);
+    expect(await page.textContent('#metric-chart h3')).toBe('Accuracy');
     const tiles = await page.textContent('#job-tiles');
     for (const figure of ['9 of 20', '41.8K samples/s', 'Time left']) expect(tiles).toContain(figure);
 
@@ -93,13 +93,13 @@ describe.skipIf(CHROMIUM === undefined)('dashboard', () => {
     await expect.poll(pointsOf(page, '#loss-chart'), SOON).toBe(4);
     expect(server.asked(`/v1/jobs/${RUNNING_JOB}`)).toBe(looks);
     expect(await page.getAttribute('#job-progress', 'aria-valuenow')).toBe('4');
-    expect(await page.locator('#accuracy-chart .rule').count()).toBe(0);
+    expect(await page.locator('#metric-chart .rule').count()).toBe(0);
 
     world.releases = [release(1, RUNNING_JOB, 0.9781, 0)];
     world.channels = { stable: 1 };
     server.publish(endedJob(RUNNING_JOB, 1, 0.9781));
-    await expect.poll(textOf(page, '#accuracy-chart'), SOON).toContain('test 97.81 %');
-    expect(await page.locator('#accuracy-chart .rule').count()).toBe(1);
+    await expect.poll(textOf(page, '#metric-chart'), SOON).toContain('test 97.81 %');
+    expect(await page.locator('#metric-chart .rule').count()).toBe(1);
     expect(await page.textContent('#job-status')).toContain('succeeded');
     expect(await page.textContent('#spoken')).toBe('Training of mnist succeeded: test accuracy 97.81 %');
     await expect.poll(textOf(page, '#models'), SOON).toContain('97.81 %');

@@ -114,16 +114,3 @@ function copyRows(source: NumericArray, target: NumericArray, order: Uint32Array
     else for (let j = 0; j < units; j++) to[i * units + j] = from[start + j]!;
   }
 }
-
-/** @throws Fault `unprocessable` naming the first class id outside 0 … classes-1 */
-export function checkClassIds(tensor: string, { data }: TensorValue, classes: number): void {
-  for (let i = 0; i < data.length; i++) {
-    const id = Number(data[i]);
-    if (id < 0 || id >= classes)
-      throw new Fault(
-        'unprocessable',
-        `${tensor} has class id ${id} at element ${i}: the model knows 0 to ${classes - 1}`,
-        { field: `dataset.${tensor}` },
-      );
-  }
-}

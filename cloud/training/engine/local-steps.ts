@@ -3,8 +3,11 @@ import type { OptimizerSpec, ScheduleSpec } from '../../../core/contracts/optimi
 import { Fault } from '../../../core/errors.ts';
 import type { OptimizerState } from '../../../core/optimizers/optimizer.ts';
 import { learningRateAt } from '../../../core/optimizers/schedule.ts';
-import { batchesOf, batchGatherer, batchOrder, checkClassIds, rowCount, type Rows } from './batches.ts';
+import type { Measured } from '../../../core/metrics/combine.ts';
+import { batchesOf, batchGatherer, batchOrder, rowCount, type Rows } from './batches.ts';
+import { checkRows } from './check-rows.ts';
 import type { TrainingProgram } from './program.ts';
+import { createTally } from './tally.ts';
 import { createWorkspace, type Workspace } from './workspace.ts';
 
 export interface LocalStepsRequest {
@@ -35,14 +38,12 @@ export interface LocalStepsRequest {
   readonly signal?: AbortSignal;
 }
 
-export interface LocalStepsResult {
+/** Loss and metrics of each batch are those before the step it took part in. */
+export interface LocalStepsResult extends Measured {
   readonly parameters: Float32Array<ArrayBuffer>;
   readonly state: OptimizerState;
+  /** Rows trained on. */
   readonly samples: number;
-  /** Mean over the samples, each taken before the step it took part in. */
-  readonly loss: number;
-  /** Fraction of the samples predicted rightly. */
-  readonly accuracy: number;
 }
 
 /**
@@ -55,20 +56,7 @@ export async function localSteps(request: LocalStepsRequest): Promise<LocalSteps
   if (!(from >= 0 && from < to && to <= steps))
     throw new Fault('invalid', `steps ${from} to ${to} are not among the job's ${steps}`, { field: 'from' });
   const count = rowCount(rows);
-  const target = rows[program.target.tensor];
-  if (target === undefined)
-    throw new Fault('unprocessable', `the rows have no tensor ${program.target.tensor}`, {
-      field: `dataset.${program.target.tensor}`,
-    });
-  checkClassIds(program.target.tensor, target, program.target.classes);
-  const inputs = Object.fromEntries(
-    program.inputs.map(({ name }) => {
-      const value = rows[name];
-      if (value === undefined)
-        throw new Fault('unprocessable', `the rows have no tensor ${name}`, { field: `dataset.${name}` });
-      return [name, value];
-    }),
-  );
+  const inputs = checkRows(program, rows);
 
   const orderOf = batchOrder({ rows: count, stepsPerEpoch, seed, shard });
   const gather = batchGatherer(inputs, Math.ceil(Math.ceil(count / stepsPerEpoch) / accumulate));
@@ -76,18 +64,14 @@ export async function localSteps(request: LocalStepsRequest): Promise<LocalSteps
   fill(workspace, request);
   const { parameters, gradient, state } = workspace;
 
-  let samples = 0;
-  let lossSum = 0;
-  let correct = 0;
+  const tally = createTally(program.metrics);
   for (let step = from; step < to; step++) {
     if (request.signal?.aborted === true)
       throw new Fault('unavailable', `stopped before step ${step}`, { cause: request.signal.reason });
     for (const { order, ...place } of batchesOf(orderOf(step), accumulate)) {
       const batch = await program.gradients(parameters, gather(order), gradient);
       if (!Number.isFinite(batch.loss)) throw diverged('loss', batch.loss, step, shard);
-      samples += batch.samples;
-      lossSum += batch.loss * batch.samples;
-      correct += batch.correct;
+      tally.add(batch);
       workspace.accumulate(place);
     }
     if (Number.isNaN(workspace.clip())) throw diverged("gradient's norm", NaN, step, shard);
@@ -96,9 +80,7 @@ export async function localSteps(request: LocalStepsRequest): Promise<LocalSteps
   return {
     parameters: parameters.slice(),
     state: Object.fromEntries(Object.entries(state).map(([slot, vector]) => [slot, vector.slice()])),
-    samples,
-    loss: lossSum / samples,
-    accuracy: correct / samples,
+    ...tally.result(),
   };
 }
 

@@ -1,19 +1,24 @@
 /** A training graph made ready to run: gradients of one batch, natively. */
 import { Tensor, type InferenceSession } from 'onnxruntime-node';
-import { CLASSES_KEY, TARGET_KEY, TRAINING_NAMES } from '../../../core/autodiff/training-graph.ts';
+import { z } from 'zod';
+import { RULES_KEY, TRAINING_NAMES } from '../../../core/autodiff/training-graph.ts';
 import type { ParameterSlot } from '../../../core/contracts/job.ts';
+import { ValueRule } from '../../../core/datasets/value-rule.ts';
 import { Fault } from '../../../core/errors.ts';
-import { decodeModel } from '../../../core/onnx/model.ts';
+import { decodeModel, type Model } from '../../../core/onnx/model.ts';
 import { signatureOf } from '../../../core/onnx/signature.ts';
 import type { TensorSpec, TensorValue } from '../../../core/tensors/tensor.ts';
 import { createSession, messageOf, toOrt } from '../../adapters/onnxruntime-session.ts';
 
 export interface BatchResult {
-  /** Mean over the batch. */
+  /** Mean over the elements that count, 0 where none does. */
   readonly loss: number;
+  /** How many elements count, or the sum of their weights. */
+  readonly count: number;
+  /** Over those elements, by metric: the sums whose means make the metrics (core/metrics/means.ts). */
+  readonly sums: Readonly<Record<string, number>>;
+  /** Rows of the batch. */
   readonly samples: number;
-  /** Predictions that hit their class. */
-  readonly correct: number;
   /** Flat, laid out as the parameters: the buffer given, or one of the program's that its next call overwrites. */
   readonly gradient: Float32Array<ArrayBuffer>;
 }
@@ -24,8 +29,10 @@ export interface TrainingProgram {
   readonly length: number;
   /** Dataset tensors a batch must have, rows first. */
   readonly inputs: readonly TensorSpec[];
-  /** The dataset tensor with the class ids, and how many classes there are: ids run from 0 to below it. */
-  readonly target: { readonly tensor: string; readonly classes: number };
+  /** What the values of the dataset must be. */
+  readonly rules: readonly ValueRule[];
+  /** Metrics the results have sums for. */
+  readonly metrics: readonly string[];
   /**
    * @param parameters flat; only read
    * @param batch dataset tensor → rows, all with the same number of rows; only read
@@ -55,16 +62,16 @@ export async function loadProgram(
   parameters: readonly ParameterSlot[],
   options: ProgramOptions = {},
 ): Promise<TrainingProgram> {
-  const { data, parameter, gradient: gradientOf, loss, correct } = TRAINING_NAMES;
+  const { data, parameter, gradient: gradientOf, loss, count, metric } = TRAINING_NAMES;
   const model = decodeModel(graph);
-  const inputs = signatureOf(model).inputs.filter((input) => input.name.startsWith(data('')));
-  const annotation = (key: string): string => {
-    const value = model.metadataProps.find((entry) => entry.key === key)?.value;
-    if (value === undefined)
-      throw new Fault('internal', `the training graph does not say ${key}`, { field: 'trainingGraph' });
-    return value;
-  };
-  const target = { tensor: annotation(TARGET_KEY), classes: Number(annotation(CLASSES_KEY)) };
+  const signature = signatureOf(model);
+  const inputs = signature.inputs
+    .filter((input) => input.name.startsWith(data('')))
+    .map((input) => ({ ...input, name: input.name.slice(data('').length) }));
+  const metrics = signature.outputs
+    .filter((output) => output.name.startsWith(metric('')))
+    .map((output) => output.name.slice(metric('').length));
+  const scalars = [loss, count, ...metrics.map(metric)];
   const session = await createSession(graph, options, 'internal');
   checkParameters(session, parameters);
 
@@ -80,14 +87,16 @@ export async function loadProgram(
   return {
     parameters,
     length,
-    inputs: inputs.map((input) => ({ ...input, name: input.name.slice(data('').length) })),
-    target,
+    inputs,
+    rules: rulesOf(model),
+    metrics,
     async gradients(flat, batch, gradient = own) {
       checkLength('parameters', flat);
       checkLength('gradient', gradient);
       const feeds: Record<string, Tensor> = {};
-      // The runtime writes gradients straight into the flat buffer; only the two scalars are allocated.
-      const fetches: Record<string, Tensor | null> = { [loss]: null, [correct]: null };
+      // The runtime writes gradients straight into the flat buffer; only the scalars are allocated.
+      const fetches: Record<string, Tensor | null> = {};
+      for (const name of scalars) fetches[name] = null;
       for (const slot of parameters) {
         feeds[parameter(slot.name)] = view(flat, slot);
         fetches[gradientOf(slot.name)] = view(gradient, slot);
@@ -102,15 +111,24 @@ export async function loadProgram(
           cause,
         });
       }
+      const scalar = (name: string) => Number(results[name]!.data[0]);
       return {
-        loss: Number(results[loss]!.data[0]),
-        samples: batch[target.tensor]?.shape[0] ?? 0,
-        correct: Number(results[correct]!.data[0]),
+        loss: scalar(loss),
+        count: scalar(count),
+        sums: Object.fromEntries(metrics.map((name) => [name, scalar(metric(name))])),
+        samples: batch[inputs[0]?.name ?? '']?.shape[0] ?? 0,
         gradient,
       };
     },
     release: () => session.release(),
   };
+}
+
+function rulesOf(model: Model): ValueRule[] {
+  const rules = model.metadataProps.find((entry) => entry.key === RULES_KEY)?.value;
+  if (rules === undefined)
+    throw new Fault('internal', `the training graph does not say ${RULES_KEY}`, { field: 'trainingGraph' });
+  return z.array(ValueRule).parse(JSON.parse(rules));
 }
 
 function checkParameters(session: InferenceSession, parameters: readonly ParameterSlot[]): void {

@@ -1,4 +1,4 @@
-/** A multilayer perceptron as an ONNX file: Gemm and Relu, then Gemm and Softmax. */
+/** A multilayer perceptron as an ONNX file: Gemm and Relu, then Gemm and what the task asks for. */
 import { z } from 'zod';
 import { parse } from '../../contracts/parse.ts';
 import { createRandom } from '../../random.ts';
@@ -6,21 +6,31 @@ import { GraphBuilder } from '../builder.ts';
 import { uniformValues } from '../distributions.ts';
 import { encodeModel } from '../model.ts';
 
+/** After the last layer. */
+const ACTIVATIONS = { softmax: 'Softmax', sigmoid: 'Sigmoid', none: undefined } as const;
+
 const Width = z.int().min(1).max(1_000_000);
-const MlpSpec = z.strictObject({
-  inputs: Width,
-  hidden: z.array(Width),
-  classes: Width.min(2),
-  seed: z.int().min(0).max(0xffff_ffff).default(0),
-  inputName: z.string().min(1).default('input'),
-  outputName: z.string().min(1).default('probabilities'),
-});
+const MlpSpec = z
+  .strictObject({
+    inputs: Width,
+    hidden: z.array(Width),
+    /** Width of the last layer: classes, or values of a regression. */
+    classes: Width,
+    activation: z.enum(['softmax', 'sigmoid', 'none']).default('softmax'),
+    seed: z.int().min(0).max(0xffff_ffff).default(0),
+    inputName: z.string().min(1).default('input'),
+    outputName: z.string().min(1).default('probabilities'),
+  })
+  .refine(({ classes, activation }) => classes > 1 || activation !== 'softmax', {
+    path: ['classes'],
+    error: 'a softmax is over 2 classes or more',
+  });
 export type MlpSpec = z.input<typeof MlpSpec>;
 
 /**
- * FP32 input `[batch, inputs]`, FP32 output `[batch, classes]` of probabilities. Initializers are `layer<k>.weight`
+ * FP32 input `[batch, inputs]`, FP32 output `[batch, classes]`. Initializers are `layer<k>.weight`
  * `[in, out]` and `layer<k>.bias` `[out]`, k from 1. Weights are uniform in ±√(6/in) before a Relu (He et al. 2015,
- * arXiv:1502.01852, eq. 10) and ±√(3/in) before the Softmax, biases zero. The same spec gives the same bytes.
+ * arXiv:1502.01852, eq. 10) and ±√(3/in) in the last layer, biases zero. The same spec gives the same bytes.
  * @throws Fault `invalid` naming the field
  */
 export function buildMlp(request: MlpSpec): Uint8Array<ArrayBuffer> {
@@ -44,8 +54,13 @@ export function buildMlp(request: MlpSpec): Uint8Array<ArrayBuffer> {
       shape: [fanOut],
       data: new Float32Array(fanOut),
     });
-    value = graph.op('Gemm', [value, weight, bias]);
-    value = isLast ? graph.op('Softmax', [value], { axis: -1 }, spec.outputName) : graph.op('Relu', [value]);
+    const activation = isLast ? ACTIVATIONS[spec.activation] : 'Relu';
+    const name = isLast ? spec.outputName : undefined;
+    if (activation === undefined) value = graph.op('Gemm', [value, weight, bias], {}, name);
+    else {
+      const sum = graph.op('Gemm', [value, weight, bias]);
+      value = graph.op(activation, [sum], activation === 'Softmax' ? { axis: -1 } : {}, name);
+    }
   }
   graph.output({ name: value, dtype: 'F32', shape: ['batch', spec.classes] });
   return encodeModel(graph.build('mlp'));

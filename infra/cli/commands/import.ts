@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { Columns } from '../../../core/datasets/columns.ts';
 import { importDataset } from '../../../core/datasets/import.ts';
 import { connectStore } from '../connection.ts';
@@ -32,9 +32,14 @@ export function importCommand(): Command {
       await store(name, { train, test }, options);
     });
 
-  common(command.command('csv').description('a CSV file with a header: numeric features and a class id'))
+  common(command.command('csv').description('a CSV file with a header: numeric features and a target'))
     .requiredOption('--file <file>', 'the CSV file')
-    .requiredOption('--target <column>', 'the column with the class id')
+    .requiredOption('--target <column>', 'the column to predict')
+    .addOption(
+      new Option('--target-kind <kind>', 'class ids, or values of a regression')
+        .choices(['class', 'value'])
+        .default('class'),
+    )
     .option('--test-share <share>', 'share of the rows held out', decimal(0, 0.9), 0.2)
     .option('--seed <n>', 'of the split', wholeNumber(0, 0xffff_ffff), 0)
     .action(async (name: string, options: CommonOptions & CsvOptions) => {
@@ -55,6 +60,7 @@ interface IdxOptions {
 interface CsvOptions {
   readonly file: string;
   readonly target: string;
+  readonly targetKind: 'class' | 'value';
   readonly testShare: number;
   readonly seed: number;
 }

@@ -1,7 +1,7 @@
 import { Command } from 'commander';
 import type { JobView } from '../../../core/contracts/job.ts';
 import { connect } from '../connection.ts';
-import { count, duration, percent, printJson, table } from '../output.ts';
+import { count, duration, headline, printJson, table } from '../output.ts';
 import { progressLine } from '../progress.ts';
 import { type ConnectionOptions, withConnection } from './options.ts';
 import { outcome } from './train.ts';
@@ -19,10 +19,10 @@ export function jobsCommand(): Command {
         job.status,
         `${job.round}/${job.rounds}`,
         count(job.samplesPerSecond),
-        accuracyOf(job),
+        testFigure(job),
         job.acceptedAt,
       ]);
-      console.log(table(['JOB', 'MODEL', 'STATUS', 'ROUND', 'SAMPLES/S', 'ACCURACY', 'ACCEPTED'], rows));
+      console.log(table(['JOB', 'MODEL', 'STATUS', 'ROUND', 'SAMPLES/S', 'TEST', 'ACCEPTED'], rows));
     },
   );
 
@@ -59,7 +59,6 @@ export function jobsCommand(): Command {
   return command;
 }
 
-function accuracyOf({ result }: Pick<JobView, 'result'>): string {
-  const accuracy = result?.status === 'succeeded' ? result.metrics['accuracy'] : undefined;
-  return accuracy === undefined ? '' : percent(accuracy);
+function testFigure({ result }: Pick<JobView, 'result'>): string {
+  return (result?.status === 'succeeded' ? headline(result.metrics) : undefined) ?? '';
 }

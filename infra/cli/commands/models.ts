@@ -2,7 +2,7 @@ import { Command } from 'commander';
 import type { Release, Variant } from '../../../core/contracts/release.ts';
 import { VARIANT_NAMES, type VariantName } from '../../../core/registry/variant-names.ts';
 import { connect } from '../connection.ts';
-import { count, printJson, table } from '../output.ts';
+import { count, headline, printJson, table } from '../output.ts';
 import { type ConnectionOptions, wholeNumber, withConnection } from './options.ts';
 
 export function modelsCommand(): Command {
@@ -54,12 +54,10 @@ export function modelsCommand(): Command {
 
 /** Metric and latency as the release task measured them; latency only where there was something to compare. */
 function variantRow(release: Release, name: VariantName, variant: Variant): (string | number)[] {
-  const metrics = variant.metrics ?? release.metrics;
-  const [metric, value] = Object.entries(metrics)[0] ?? ['', undefined];
   return [
     release.release,
     name,
-    value === undefined ? '' : `${metric} ${value.toPrecision(4)}`,
+    headline(variant.metrics ?? release.metrics) ?? '',
     count(variant.bytes),
     variant.latencyMs === undefined ? '' : variant.latencyMs.median.toPrecision(3),
     release.lineage.job,

@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import type { JobResult, TrainRequest } from '../../../core/contracts/job.ts';
+import type { Gate } from '../../../core/contracts/metric.ts';
 import { readManifest } from '../../../core/datasets/read.ts';
 import { decodeModel } from '../../../core/onnx/model.ts';
 import { signatureOf } from '../../../core/onnx/signature.ts';
@@ -7,23 +8,26 @@ import { putBlob } from '../../../core/storage/blobs.ts';
 import { type BuilderOptions, modelForDataset, withBuilder } from '../builders.ts';
 import { connect, connectStore } from '../connection.ts';
 import { modelFile } from '../model-file.ts';
-import { percent, printJson } from '../output.ts';
+import { headline, printJson } from '../output.ts';
 import { progressLine } from '../progress.ts';
-import { type ConnectionOptions, decimal, notNegative, wholeNumber, withConnection } from './options.ts';
+import { type ConnectionOptions, notNegative, wholeNumber, withConnection } from './options.ts';
 import { type FineTuningOptions, withFineTuning } from './train/fine-tuning.ts';
+import { gate } from './train/gate.ts';
+import { DEFAULT_INPUT, inputMapping, type InputMapping, mappedInputs, NO_INPUTS } from './train/inputs.ts';
+import { lastLayer, type LossOptions, lossSpec, withLoss } from './train/loss.ts';
 import { optimization, type OptimizerOptions, withOptimizer } from './train/optimizer.ts';
 
-interface TrainOptions extends ConnectionOptions, OptimizerOptions, BuilderOptions, FineTuningOptions {
+interface TrainOptions
+  extends ConnectionOptions, OptimizerOptions, BuilderOptions, FineTuningOptions, LossOptions {
   readonly data: string;
   readonly model?: string;
-  readonly input: string;
-  readonly target: string;
+  readonly input: InputMapping;
   readonly epochs: number;
   readonly batchSize: number;
   readonly shards: number;
   readonly localSteps?: number;
   readonly channel: string;
-  readonly gate?: number;
+  readonly gate?: Gate;
   /** True: with the tolerance that the job's schema has. */
   readonly int8?: number | true;
   readonly detach?: boolean;
@@ -32,20 +36,24 @@ interface TrainOptions extends ConnectionOptions, OptimizerOptions, BuilderOptio
 const SEED = wholeNumber(0, 0xffff_ffff);
 
 export function trainCommand(): Command {
-  const command = withFineTuning(new Command('train'))
+  const command = withLoss(withFineTuning(new Command('train')))
     .description('train a model on the fleet and release it')
     .argument('<name>', 'name of the model')
     .requiredOption('--data <name[@version]>', 'dataset to train on')
     .option('--model <file.onnx>', 'forward ONNX graph (default: one built for the data)')
-    .option('--input <tensor>', 'dataset tensor the model reads', 'image')
-    .option('--target <tensor>', 'dataset tensor with the class id', 'label')
+    .option(
+      '--input <[input=]tensor>',
+      'dataset tensor the model reads; of several inputs, one each time (default: "image")',
+      inputMapping,
+      NO_INPUTS,
+    )
     .option('--epochs <n>', 'passes over the data', wholeNumber(1, 10_000), 5)
     .option('--batch-size <n>', 'rows per step', wholeNumber(1, 65_536), 64)
     .option('--shards <n>', 'shards trained side by side', wholeNumber(1, 1_000), 4)
     .option('--local-steps <n>', 'steps between two synchronisations', wholeNumber(1, 100_000))
     .option('--seed <n>', 'of initialisation and shuffling', SEED, 0)
     .option('--channel <name>', 'channel that serves the release', 'stable')
-    .option('--gate <accuracy>', 'release only at this test accuracy or better', decimal(0, 1))
+    .option('--gate <figure>', 'release only at this test metric: 0.97 (accuracy), mae<=0.3, f1>=0.9', gate)
     .option(
       '--int8 [tolerance]',
       'also release 8-bit weights, if the metric loses at most so much (default: 0.005)',
@@ -65,7 +73,12 @@ async function train(name: string, options: TrainOptions): Promise<void> {
   );
   const graph =
     options.model === undefined
-      ? modelForDataset(manifest, options.input, options)
+      ? modelForDataset(
+          manifest,
+          options.input.single ?? DEFAULT_INPUT,
+          options,
+          lastLayer(options, manifest),
+        )
       : await modelFile(options.model, '--model');
   const { inputs, outputs } = signatureOf(decodeModel(graph));
   const { init, lora } = options;
@@ -74,8 +87,8 @@ async function train(name: string, options: TrainOptions): Promise<void> {
     kind: 'train',
     model: { name, graph: await putBlob(store, graph) },
     dataset: { name: dataset, version: manifest.version },
-    inputs: inputs.length === 1 && inputs[0] !== undefined ? { [inputs[0].name]: options.input } : {},
-    loss: { kind: 'softmax-cross-entropy', output: outputs[0]?.name ?? '', target: options.target },
+    inputs: mappedInputs(options.input, inputs),
+    loss: lossSpec(options, outputs),
     ...updates,
     parameters: { ...updates.parameters, ...(init === undefined ? {} : { initialize: [...init] }) },
     ...(lora === undefined ? {} : { lora }),
@@ -88,7 +101,7 @@ async function train(name: string, options: TrainOptions): Promise<void> {
     seed: options.seed,
     release: {
       channel: options.channel,
-      ...(options.gate === undefined ? {} : { gate: { metric: 'accuracy', atLeast: options.gate } }),
+      ...(options.gate === undefined ? {} : { gate: options.gate }),
       ...(options.int8 === undefined
         ? {}
         : { int8: options.int8 === true ? {} : { tolerance: options.int8 } }),
@@ -117,10 +130,9 @@ async function train(name: string, options: TrainOptions): Promise<void> {
 export function outcome(model: string, result: JobResult): string {
   switch (result.status) {
     case 'succeeded': {
-      const accuracy = result.metrics['accuracy'];
-      const figure = accuracy === undefined ? '' : `, test accuracy ${percent(accuracy)}`;
+      const figure = headline(result.metrics);
       const omitted = result.omitted === undefined ? '' : `; no int8 variant: ${result.omitted.int8}`;
-      return `released ${model} ${result.release}${figure}${omitted}`;
+      return `released ${model} ${result.release}${figure === undefined ? '' : `, test ${figure}`}${omitted}`;
     }
     case 'failed':
       return `failed: ${result.reason}`;

@@ -1,7 +1,7 @@
 /** A CSV file with a header line: one column is the target, all others are numeric features. */
 import { createReadStream } from 'node:fs';
 import { parse as parseCsv } from 'csv-parse';
-import { columns, type Columns } from '../../../core/datasets/columns.ts';
+import { type Column, columns, type Columns } from '../../../core/datasets/columns.ts';
 import { Fault } from '../../../core/errors.ts';
 import { createRandom, permutation } from '../../../core/random.ts';
 
@@ -10,6 +10,8 @@ const MAX_CLASS = 1_000_000;
 
 export interface CsvOptions {
   readonly target: string;
+  /** What the target is: the id of a class, or any number. */
+  readonly targetKind: 'class' | 'value';
   /** Share of the rows, drawn at random with the seed, that become the test split; 0 < share < 1. */
   readonly testShare: number;
   readonly seed: number;
@@ -22,7 +24,7 @@ export interface CsvSplits {
 }
 
 /**
- * @returns `features` F32 [columns] and `label` I32 [] per row
+ * @returns per row `features` F32 [columns], and `label` [] which is I32 for a class and F32 for a value
  * @throws Fault `invalid` naming the file, the line and the column of the first wrong value
  */
 export async function readCsv(path: string, options: CsvOptions): Promise<CsvSplits> {
@@ -39,7 +41,8 @@ export async function readCsv(path: string, options: CsvOptions): Promise<CsvSpl
       features ??= featuresOf(path, Object.keys(record), options.target);
       const place = `${path} line ${info.lines}`;
       rows.push(Float32Array.from(features, (name) => numberOf(place, name, record[name] ?? '')));
-      labels.push(classOf(place, options.target, record[options.target] ?? ''));
+      const targetOf = options.targetKind === 'class' ? classOf : numberOf;
+      labels.push(targetOf(place, options.target, record[options.target] ?? ''));
     }
   } catch (thrown) {
     if (thrown instanceof Fault) throw thrown;
@@ -52,13 +55,19 @@ export async function readCsv(path: string, options: CsvOptions): Promise<CsvSpl
   }
   const order = permutation(rows.length, createRandom(options.seed));
   const testRows = Math.min(rows.length - 1, Math.max(1, Math.round(rows.length * options.testShare)));
+  const label = (picked: Uint32Array): Column => {
+    const values = Array.from(picked, (row) => labels[row]!);
+    return options.targetKind === 'class'
+      ? { spec: { dtype: 'I32', shape: [] }, data: Int32Array.from(values) }
+      : { spec: { dtype: 'F32', shape: [] }, data: Float32Array.from(values) };
+  };
   const gather = (picked: Uint32Array): Columns => {
     const width = features.length;
     const data = new Float32Array(picked.length * width);
     picked.forEach((row, at) => data.set(rows[row]!, at * width));
     return columns({
       features: { spec: { dtype: 'F32', shape: [width] }, data },
-      label: { spec: { dtype: 'I32', shape: [] }, data: Int32Array.from(picked, (row) => labels[row]!) },
+      label: label(picked),
     });
   };
   // Ascending, so that rows stay in the file's order within each split.
@@ -94,7 +103,10 @@ function numberOf(place: string, column: string, text: string): number {
 function classOf(place: string, column: string, text: string): number {
   const value = numberOf(place, column, text);
   if (!Number.isInteger(value) || value < 0 || value > MAX_CLASS) {
-    throw new Fault('invalid', `${place}, column ${column}: ${text} is no class id; whole numbers from 0`);
+    throw new Fault(
+      'invalid',
+      `${place}, column ${column}: ${text} is no class id: those are whole numbers from 0; for a regression say --target-kind value`,
+    );
   }
   return value;
 }

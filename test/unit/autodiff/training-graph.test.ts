@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { gradientGraph } from '../../../core/autodiff/gradient-graph.ts';
 import {
   buildTrainingGraph,
+  RULES_KEY,
   parameterValues,
   type TrainingRequest,
 } from '../../../core/autodiff/training-graph.ts';
@@ -64,8 +65,8 @@ function modelOf(
 }
 
 describe('training graph', () => {
-  it('takes data and parameters, gives loss, hits and gradients, by fixed names', () => {
-    const { graph, parameters, initial, classes } = build();
+  it('takes data and parameters, gives loss, count, hits and gradients, by fixed names', () => {
+    const { graph, parameters, initial } = build();
     const { inputs, outputs } = signatureOf(decodeModel(graph));
     expect(inputs).toEqual([
       { name: 'data:pixels', dtype: 'U8', shape: ['batch', 4] },
@@ -77,7 +78,8 @@ describe('training graph', () => {
     ]);
     expect(outputs.map((output) => output.name)).toEqual([
       'loss',
-      'correct',
+      'count',
+      'metric:accuracy',
       'grad:layer1.weight',
       'grad:layer1.bias',
       'grad:layer2.weight',
@@ -90,7 +92,8 @@ describe('training graph', () => {
       ['layer2.bias', 21, 2],
     ]);
     expect(initial).toHaveLength(23);
-    expect(classes).toBe(2);
+    const rules = decodeModel(graph).metadataProps.find(({ key }) => key === RULES_KEY)?.value;
+    expect(JSON.parse(rules ?? '')).toEqual([{ tensor: 'label', what: 'class id', low: 0, high: 1 }]);
     expect(parameterValues(parameters, initial).get('layer2.weight')?.buffer).toBe(initial.buffer);
   });
 
@@ -128,7 +131,7 @@ describe('training graph', () => {
   it.each<[string, Partial<TrainingRequest>, Fault['code'], string, RegExp]>([
     [
       'an unknown output',
-      { loss: { ...REQUEST.loss, output: 'scores' } },
+      { loss: { kind: 'softmax-cross-entropy', output: 'scores', target: 'label' } },
       'unprocessable',
       'loss.output',
       /no output scores: it has probabilities/,
@@ -149,11 +152,45 @@ describe('training graph', () => {
       /must be integers/,
     ],
     [
-      'one-hot targets',
-      { target: { dtype: 'U8', shape: [2] } },
+      'targets of another shape',
+      { target: { dtype: 'U8', shape: [3] } },
       'unprocessable',
       'loss.target',
-      /asks for \[\]/,
+      /a row is \[3\]: class ids for Gemm_1 are \[\], probabilities \[2\]/,
+    ],
+    [
+      'class ids that are divided',
+      { target: { dtype: 'U8', shape: [], divisor: 255 } },
+      'unprocessable',
+      'loss.target',
+      /must be integers, this is U8, divided by 255/,
+    ],
+    [
+      'a mask of another shape',
+      {
+        loss: { kind: 'softmax-cross-entropy', output: 'probabilities', target: 'label', mask: 'm' },
+        mask: { dtype: 'BOOL', shape: [2] },
+      },
+      'unprocessable',
+      'loss.mask',
+      /a row is \[2\]: there is one weight per element, \[\]/,
+    ],
+    [
+      'a target that would be broadcast',
+      {
+        loss: { kind: 'mean-squared-error', output: 'probabilities', target: 'y' },
+        target: { dtype: 'F32', shape: [] },
+      },
+      'unprocessable',
+      'loss.target',
+      /a row is \[\]: probabilities has \[2\]/,
+    ],
+    [
+      'an output that is no scalar as the loss',
+      { loss: { kind: 'output', output: 'probabilities' } },
+      'unprocessable',
+      'loss.output',
+      /a loss is a floating-point scalar/,
     ],
     [
       'rows of another shape',
