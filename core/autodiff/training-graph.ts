@@ -24,12 +24,15 @@ import { Ops } from './ops.ts';
 import { blockageOf, blockedFault, sourcesOf, type Forward } from './paths.ts';
 import { differentiate } from './reverse.ts';
 
-/** The names by which a training graph is driven; with the parameter slots they are all that is needed to run it. */
+/**
+ * The names by which a training graph is driven; with the parameter slots they are all that is needed to run it. Each
+ * has a prefix, for models have values called `loss` of their own.
+ */
 export const TRAINING_NAMES = {
   /** Output: the mean over the elements that count. */
-  loss: 'loss',
+  loss: 'loss:mean',
   /** Output: how many elements count, or the sum of their weights. */
-  count: 'count',
+  count: 'loss:count',
   /** Output: the sum over those elements whose mean makes a metric (core/metrics/means.ts). */
   metric: (name: string) => `metric:${name}`,
   /** Input: rows of a dataset tensor. */

@@ -73,8 +73,8 @@ describe('causeway', () => {
     expect(trained.code, trained.err + trained.out).toBe(0);
     expect(JSON.parse(trained.out)).not.toHaveProperty('omitted');
     const shown = (await causeway('models', 'show', 'wide')).out;
-    expect(shown).toMatch(/\n +1 +fp32 +accuracy [\d.]+ +[\d ]+ +[\d.]+ +job_/);
-    expect(shown).toMatch(/\n +1 +int8 +accuracy [\d.]+ +[\d ]+ +[\d.]+ +job_/);
+    expect(shown).toMatch(/\n +1 +fp32 +accuracy [\d.]+ % +[\d ]+ +[\d.]+ +job_/);
+    expect(shown).toMatch(/\n +1 +int8 +accuracy [\d.]+ % +[\d ]+ +[\d.]+ +job_/);
     const asked = async (target: string) => {
       const args = ['wide', '--data', 'points', '--target', target, '--json'];
       const { variant } = JSON.parse((await causeway('predict', ...args)).out) as { variant: string };
@@ -106,6 +106,28 @@ describe('causeway', () => {
     expect(trained.code, trained.err + trained.out).toBe(0);
     const releases = await causeway('models', 'releases', 'tuned', '--json');
     expect(JSON.parse(releases.out)).toMatchObject([{ adapter: { rank: 2, alpha: 8 } }]);
+  });
+
+  test('a regression from a CSV: another loss, gated on its own metric', { timeout: 60_000 }, async () => {
+    const file = join(folder, 'line.csv');
+    const lines = Array.from({ length: 200 }, (_, i) => {
+      const [a, b] = [((i * 7919) % 1000) / 1000, ((i * 104_729) % 1000) / 1000];
+      return `${a},${b},${(2 * a - b + 0.25).toFixed(4)}`;
+    });
+    await writeFile(file, ['a,b,price', ...lines].join('\n'));
+    const importing = words('import csv houses --target price --target-kind value --file');
+    const imported = await causeway(...importing, file);
+    expect(imported.code, imported.err).toBe(0);
+    const training = words(
+      'train houses --data houses --input features --loss huber --delta 2 --hidden 8 --shards 2 --batch-size 10 --epochs 20 --learning-rate 0.02 --gate',
+    );
+    const trained = await causeway(...training, 'mae<=0.15');
+    expect(trained.code, trained.err + trained.out).toBe(0);
+    expect(trained.out).toMatch(/loss 0\.\d+ · mae 0\.\d+/);
+    expect(trained.out).toMatch(/released houses 1, test mae 0\.\d+/);
+    const refused = await causeway(...training, 'f1>=0.5');
+    expect(refused.err).toMatch(/release\.gate\.metric: huber is judged by mae, rmse, loss, not f1/);
+    expect(refused.code).toBe(2);
   });
 
   test('a job that misses its gate fails, with exit code 1 and the figure', { timeout: 60_000 }, async () => {

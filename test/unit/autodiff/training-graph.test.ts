@@ -77,8 +77,8 @@ describe('training graph', () => {
       { name: 'param:layer2.bias', dtype: 'F32', shape: [2] },
     ]);
     expect(outputs.map((output) => output.name)).toEqual([
-      'loss',
-      'count',
+      'loss:mean',
+      'loss:count',
       'metric:accuracy',
       'grad:layer1.weight',
       'grad:layer1.bias',

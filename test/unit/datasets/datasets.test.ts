@@ -88,10 +88,10 @@ describe('CSV', () => {
     folder = await mkdtemp(join(tmpdir(), 'causeway-csv-'));
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
-  const read = async (text: string) => {
+  const read = async (text: string, targetKind: 'class' | 'value' = 'class') => {
     const file = join(folder, 'data.csv');
     await writeFile(file, text);
-    return readCsv(file, { target: 'kind', testShare: 0.25, seed: 1 });
+    return readCsv(file, { target: 'kind', targetKind, testShare: 0.25, seed: 1 });
   };
 
   test('every row is in exactly one split', async () => {
@@ -106,6 +106,16 @@ describe('CSV', () => {
     expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: 12 }, (_, i) => i));
   });
 
+  test('a target is class ids, or any numbers where that is said', async () => {
+    const text = 'a,kind\n1,-0.5\n2,1e3\n3,2';
+    const { train, test: held } = await read(text, 'value');
+    expect(train.tensors['label']?.spec).toEqual({ dtype: 'F32', shape: [] });
+    const values = [train, held].flatMap(({ tensors }) => Array.from(tensors['label']!.data, Number));
+    expect(values.toSorted((a, b) => a - b)).toEqual([-0.5, 2, 1000]);
+    await expect(read(text)).rejects.toThrow(/line 2, column kind: -0.5 is no class id.*--target-kind value/);
+    expect((await read('a,kind\n1,0\n2,1')).train.tensors['label']?.spec.dtype).toBe('I32');
+  });
+
   test.each([
     ['no such target', 'a,b\n1,2\n3,4', /no column kind/],
     ['a word', 'a,kind\n1,0\nred,1', /line 3, column a: "red"/],
@@ -114,5 +124,9 @@ describe('CSV', () => {
     ['too little', 'a,kind\n1,0', /at least 2/],
   ])('refuses %s by line and column', async (_name, text, message) => {
     await expect(read(text)).rejects.toThrow(message);
+  });
+
+  test('refuses a value that is no number', async () => {
+    await expect(read('a,kind\n1,0.5\n2,much', 'value')).rejects.toThrow(/line 3, column kind: "much"/);
   });
 });

@@ -32,6 +32,8 @@ describe('accepting a job', () => {
     const split = columns({
       x: { spec: { dtype: 'F32', shape: [3] }, data: new Float32Array(12) },
       y: { spec: { dtype: 'U8', shape: [] }, data: new Uint8Array(4) },
+      pair: { spec: { dtype: 'F32', shape: [2] }, data: new Float32Array(8) },
+      single: { spec: { dtype: 'F32', shape: [1] }, data: new Float32Array(4) },
     });
     await importDataset(store, {
       name: 'd',
@@ -57,6 +59,24 @@ describe('accepting a job', () => {
     expect(await newestJobs(store, 10)).toEqual(['job_00000001']);
     expect(await unfinishedTasks(store)).toEqual(sent);
     expect(await nextTask(store, 'job_00000002')).toBeUndefined();
+  });
+
+  const sound: readonly (readonly [string, TrainRequest['loss'], TrainRequest['release']])[] = [
+    [
+      'probabilities as the target of classes',
+      { kind: 'softmax-cross-entropy', output: 'p', target: 'pair', mask: 'single' },
+      { gate: { metric: 'f1', atLeast: 0.5 } },
+    ],
+    ['two labels at once', { kind: 'binary-cross-entropy', output: 'p', target: 'pair', mask: 'pair' }, {}],
+    [
+      'a regression',
+      { kind: 'mean-squared-error', output: 'p', target: 'pair' },
+      { gate: { metric: 'rmse', atMost: 2 } },
+    ],
+  ];
+  test.each(sound)('takes %s', async (_, loss, release) => {
+    const accepted = await accept({ ...spec, loss, release });
+    expect(accepted.spec).toMatchObject({ loss, release: { channel: 'stable', ...release } });
   });
 
   test('twice with one id is one job, with another spec a conflict', async () => {
@@ -111,10 +131,66 @@ describe('accepting a job', () => {
     ['input that is not there', (s) => ({ ...s, inputs: { z: 'x' } }), 'unprocessable', 'inputs.z'],
     ['no such output', (s) => ({ ...s, loss: { ...s.loss, output: 'q' } }), 'unprocessable', 'loss.output'],
     [
-      'target that is no class id',
+      'target of another shape',
       (s) => ({ ...s, loss: { ...s.loss, target: 'x' } }),
       'unprocessable',
       'loss.target',
+    ],
+    [
+      'class ids that are fractions',
+      (s) => ({ ...s, loss: { ...s.loss, target: 'single' } }),
+      'unprocessable',
+      'loss.target',
+    ],
+    [
+      'target that is not there',
+      (s) => ({ ...s, loss: { ...s.loss, target: 'z' } }),
+      'unprocessable',
+      'loss.target',
+    ],
+    [
+      'mask that is not there',
+      (s) => ({ ...s, loss: { ...s.loss, mask: 'z' } }),
+      'unprocessable',
+      'loss.mask',
+    ],
+    [
+      'mask of another shape',
+      (s) => ({ ...s, loss: { ...s.loss, mask: 'pair' } }),
+      'unprocessable',
+      'loss.mask',
+    ],
+    [
+      'regression of two values on one',
+      (s) => ({ ...s, loss: { kind: 'huber', output: 'p', target: 'y' } }),
+      'unprocessable',
+      'loss.target',
+    ],
+    [
+      'loss that is none',
+      (s) => ({ ...s, loss: { kind: 'output', output: 'p' } }),
+      'unprocessable',
+      'loss.output',
+    ],
+    ['unknown loss', (s) => ({ ...s, loss: { ...s.loss, kind: 'hinge' } }), 'invalid', 'loss.kind'],
+    ['delta of another loss', (s) => ({ ...s, loss: { ...s.loss, delta: 1 } }), 'invalid', 'loss.delta'],
+    [
+      'gate without a bound',
+      (s) => ({ ...s, release: { gate: { metric: 'accuracy' } } }),
+      'invalid',
+      'release.gate',
+    ],
+    [
+      'gate on both sides',
+      (s) => ({ ...s, release: { gate: { metric: 'accuracy', atLeast: 0, atMost: 1 } } }),
+      'invalid',
+      'release.gate',
+    ],
+    [
+      'gate on a metric of another loss',
+      (s) => ({ ...s, release: { gate: { metric: 'mae', atMost: 1 } } }),
+      'unprocessable',
+      'release.gate.metric',
     ],
     [
       'no such split',

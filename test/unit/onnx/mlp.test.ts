@@ -38,6 +38,15 @@ describe('MLP builder', () => {
     expect(weights[1]!.values.every((x) => x === 0)).toBe(true);
   });
 
+  it.each([
+    ['sigmoid', ['Gemm', 'Relu', 'Gemm', 'Sigmoid']],
+    ['none', ['Gemm', 'Relu', 'Gemm']],
+  ] as const)('ends in %s where the task asks for it, of any width', (activation, operators) => {
+    const model = decodeModel(buildMlp({ ...SPEC, classes: 1, activation, outputName: 'y' }));
+    expect(model.graph.node.map((node) => node.opType)).toEqual(operators);
+    expect(signatureOf(model).outputs).toEqual([{ name: 'y', dtype: 'F32', shape: ['batch', 1] }]);
+  });
+
   it('names the field that is wrong', () => {
     expect(() => buildMlp({ ...SPEC, classes: 1 })).toThrow(/classes/);
     expect(() => buildMlp({ ...SPEC, hidden: [0] })).toThrow(/hidden\[0\]/);

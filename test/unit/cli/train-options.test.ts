@@ -1,0 +1,62 @@
+import { describe, expect, test } from 'vitest';
+import { gate } from '../../../infra/cli/commands/train/gate.ts';
+import { inputMapping, mappedInputs, NO_INPUTS } from '../../../infra/cli/commands/train/inputs.ts';
+import { lossSpec } from '../../../infra/cli/commands/train/loss.ts';
+
+describe('--gate', () => {
+  test.each([
+    ['0.97', { metric: 'accuracy', atLeast: 0.97 }],
+    ['mae<=0.3', { metric: 'mae', atMost: 0.3 }],
+    ['f1 >= 0.9', { metric: 'f1', atLeast: 0.9 }],
+    ['loss<=1e-2', { metric: 'loss', atMost: 0.01 }],
+  ])('%s', (text, expected) => expect(gate(text)).toEqual(expected));
+
+  test.each(['', 'mae', 'mae<0.3', 'speed>=2', 'mae<=x', '<=3'])('refuses %j', (text) => {
+    expect(() => gate(text)).toThrow(/a metric \(accuracy, f1/);
+  });
+});
+
+describe('--input', () => {
+  const input = (name: string) => ({ name, dtype: 'F32', shape: ['batch', 2] }) as const;
+  const given = (...texts: string[]) => texts.reduce((before, text) => inputMapping(text, before), NO_INPUTS);
+
+  test('of one input it is the tensor, of several each by name', () => {
+    expect(mappedInputs(given(), [input('x')])).toEqual({ x: 'image' });
+    expect(mappedInputs(given('features'), [input('x')])).toEqual({ x: 'features' });
+    expect(mappedInputs(given('x=features'), [input('x')])).toEqual({ x: 'features' });
+    const two = [input('ids'), input('mask')];
+    expect(mappedInputs(given('ids=tokens', 'mask=seen'), two)).toEqual({ ids: 'tokens', mask: 'seen' });
+    expect(mappedInputs(given('ids=tokens'), two)).toEqual({ ids: 'tokens' });
+  });
+
+  test.each(['=t', 'x='])('refuses %s', (text) => expect(() => given(text)).toThrow(/input=tensor/));
+});
+
+describe('--loss', () => {
+  const outputs = [{ name: 'y', dtype: 'F32', shape: ['batch', 2] }] as const;
+  const options = { target: 'label', classes: 10 };
+
+  test('takes the first output unless told otherwise, and only the options it has', () => {
+    expect(lossSpec({ ...options, loss: 'huber', delta: 2 }, outputs)).toEqual({
+      kind: 'huber',
+      output: 'y',
+      target: 'label',
+      delta: 2,
+    });
+    expect(lossSpec({ ...options, loss: 'output', output: 'l' }, outputs)).toEqual({
+      kind: 'output',
+      output: 'l',
+    });
+    expect(
+      lossSpec({ ...options, loss: 'softmax-cross-entropy', mask: 'm', ignoreIndex: -1 }, outputs),
+    ).toMatchObject({ mask: 'm', ignoreIndex: -1 });
+  });
+
+  test.each([
+    [{ loss: 'mean-squared-error', delta: 1 }, /--delta: mean-squared-error has none/],
+    [{ loss: 'huber', ignoreIndex: 0 }, /--ignore-index: huber has none/],
+    [{ loss: 'output', mask: 'm' }, /--mask: output has none/],
+  ] as const)('refuses %o', (more, message) => {
+    expect(() => lossSpec({ ...options, ...more }, outputs)).toThrow(message);
+  });
+});
