@@ -1,5 +1,6 @@
 /** Jobs, releases and traffic as a small MNIST deployment has them after its first hour. */
 import type { JobView } from '../../core/contracts/job.ts';
+import type { Metrics } from '../../core/contracts/primitives.ts';
 import type { Release } from '../../core/contracts/release.ts';
 import type { RoutingView, TargetView } from '../../core/contracts/routing.ts';
 import { emptyWorld, type World } from './dashboard-world.ts';
@@ -78,6 +79,17 @@ export const endedJob = (
     },
     ...changes,
   });
+
+/** A language model's job that has ended: its perplexity falls by orders of magnitude. */
+export function languageJob(rounds: number, metrics: Metrics, changes: Partial<JobView> = {}): JobView {
+  const job = endedJob(RUNNING_JOB, 1, 0, changes);
+  const history = job.history.slice(0, rounds).map((point, i) => {
+    const loss = 2 + 3 * Math.exp(-i / 3);
+    return { ...point, loss, metrics: { perplexity: Math.exp(loss), accuracy: 0.1 + 0.02 * i } };
+  });
+  const result = job.result?.status === 'succeeded' ? { ...job.result, metrics } : job.result;
+  return { ...job, model: 'stories', history, result };
+}
 
 const failedJob = (): JobView =>
   jobAt(3, {

@@ -12,6 +12,7 @@ import {
   endedJob,
   FAILED_JOB,
   jobAt,
+  languageJob,
   release,
   RUNNING_JOB,
   trafficOf,
@@ -103,6 +104,24 @@ describe.skipIf(CHROMIUM === undefined)('dashboard', () => {
     expect(await page.textContent('#job-status')).toContain('succeeded');
     expect(await page.textContent('#spoken')).toBe('Training of mnist succeeded: test accuracy 97.81 %');
     await expect.poll(textOf(page, '#models'), SOON).toContain('97.81 %');
+    expect(complaints).toEqual([]);
+  });
+
+  test('shows the metric a job is judged by, whichever it is, and none where there is none', async () => {
+    const language = languageJob(12, { perplexity: 7.4, accuracy: 0.41, loss: 2.0015 });
+    const silent = languageJob(4, { loss: 0.31 }, { job: ENDED_JOB });
+    const bare = { ...silent, history: silent.history.map((point) => ({ ...point, metrics: {} })) };
+    const { page, complaints } = await look({ ...emptyWorld(), jobs: [language, bare] });
+    await expect.poll(textOf(page, '#metric-chart h3'), SOON).toBe('Perplexity');
+    expect(await pointsOf(page, '#metric-chart')()).toBe(12);
+    expect(await page.textContent('#metric-chart output')).toMatch(/^training \d+\.?\d*, test 7\.4$/);
+    expect(await page.textContent('#job-tiles')).toContain('Test perplexity7.4');
+    expect(await page.locator('#job-list a').first().textContent()).toContain('perplexity 7.4, release 1');
+    await keep(page, 'perplexity');
+
+    await page.locator(`#job-list a[href="#${ENDED_JOB}"]`).click();
+    await expect.poll(() => page.locator('#metric-chart').isVisible(), SOON).toBe(false);
+    expect(await page.textContent('#job-tiles')).toContain('Test loss0.31');
     expect(complaints).toEqual([]);
   });
 
