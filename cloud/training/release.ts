@@ -5,7 +5,9 @@ import type { Metrics } from '../../core/contracts/primitives.ts';
 import type { Release } from '../../core/contracts/release.ts';
 import type { Columns } from '../../core/datasets/columns.ts';
 import { outputForm } from '../../core/autodiff/losses/form.ts';
+import { rulesOf } from '../../core/autodiff/training-graph.ts';
 import { readManifest, readRows } from '../../core/datasets/read.ts';
+import { checkValues } from '../../core/datasets/value-rule.ts';
 import { Fault } from '../../core/errors.ts';
 import type { ModelSession } from '../../core/inference/runtime.ts';
 import { gateReason } from '../../core/metrics/gate.ts';
@@ -92,11 +94,20 @@ export async function endJob({ store }: FleetContext, result: JobResult): Promis
   await putJson(store, jobResultKey(result.job), result, 'create');
 }
 
+/** @throws Fault `unprocessable` where a value is not what the loss is defined for */
 async function heldOutRows({ store }: FleetContext, { spec }: AcceptedJob, plan: JobPlan): Promise<Columns> {
   const manifest = await readManifest(store, plan.dataset.name, plan.dataset.version);
   const rows = manifest.splits[spec.splits.test]?.rows;
   if (rows === undefined) throw new Fault('unprocessable', `the dataset has no split ${spec.splits.test}`);
-  return readRows(store, manifest, spec.splits.test, { start: 0, end: rows });
+  const [held, training] = await Promise.all([
+    readRows(store, manifest, spec.splits.test, { start: 0, end: rows }),
+    getBlob(store, plan.trainingGraph),
+  ]);
+  for (const rule of rulesOf(decodeModel(training))) {
+    const column = held.tensors[rule.tensor];
+    if (column !== undefined) checkValues(rule, column.data);
+  }
+  return held;
 }
 
 async function measure(

@@ -3,9 +3,11 @@
  * gives the loss, how much it counted, what metrics are made of, and the gradients. It is an ordinary graph of standard operators:
  * whatever runs ONNX can run it.
  */
+import { z } from 'zod';
 import type { DatasetTensor } from '../contracts/dataset.ts';
 import type { ParameterSlot } from '../contracts/job.ts';
 import type { LossSpec } from '../contracts/loss.ts';
+import { ValueRule } from '../datasets/value-rule.ts';
 import { Fault } from '../errors.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { encodeModel, type Model } from '../onnx/model.ts';
@@ -43,8 +45,16 @@ export const TRAINING_NAMES = {
   gradient: gradientName,
 } as const;
 
-/** `metadata_props` key: what the values of the dataset must be, as JSON: an array of `ValueRule`. */
-export const RULES_KEY = 'causeway.rules';
+/** `metadata_props` key: an array of `ValueRule` as JSON. */
+const RULES_KEY = 'causeway.rules';
+
+/** What the values of the dataset must be. @throws Fault `internal` for what is no training graph */
+export function rulesOf({ metadataProps }: Model): ValueRule[] {
+  const rules = metadataProps.find(({ key }) => key === RULES_KEY)?.value;
+  if (rules === undefined)
+    throw new Fault('internal', `the training graph does not say ${RULES_KEY}`, { field: 'trainingGraph' });
+  return z.array(ValueRule).parse(JSON.parse(rules));
+}
 
 export interface DataInput {
   /** Dataset tensor this graph input reads. */

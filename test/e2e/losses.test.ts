@@ -159,6 +159,16 @@ describe('losses through the whole stack', () => {
     expect(result.status === 'failed' && result.reason).toMatch(/y has value NaN at element 7: .*finite/);
   });
 
+  test('so does one among the held-out rows', { timeout: 30_000 }, async () => {
+    const rows = curve();
+    rows.tensors['y']!.data[TRAIN_ROWS + 3] = Infinity;
+    const { result } = await train('far', rows, regressor(), {
+      loss: { kind: 'mean-squared-error', output: 'value', target: 'y' },
+    });
+    expect(result).toMatchObject({ status: 'failed', field: 'dataset.y' });
+    expect(result.status === 'failed' && result.reason).toMatch(/y has value Infinity at element 3/);
+  });
+
   test('a mask that lets nothing count ends the job', { timeout: 30_000 }, async () => {
     const { tensors } = sentences();
     const seen = { ...tensors['seen']!, data: new Uint8Array(ROWS * TOKENS) };

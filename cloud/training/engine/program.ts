@@ -1,11 +1,10 @@
 /** A training graph made ready to run: gradients of one batch, natively. */
 import { Tensor, type InferenceSession } from 'onnxruntime-node';
-import { z } from 'zod';
-import { RULES_KEY, TRAINING_NAMES } from '../../../core/autodiff/training-graph.ts';
+import { rulesOf, TRAINING_NAMES } from '../../../core/autodiff/training-graph.ts';
 import type { ParameterSlot } from '../../../core/contracts/job.ts';
-import { ValueRule } from '../../../core/datasets/value-rule.ts';
+import type { ValueRule } from '../../../core/datasets/value-rule.ts';
 import { Fault } from '../../../core/errors.ts';
-import { decodeModel, type Model } from '../../../core/onnx/model.ts';
+import { decodeModel } from '../../../core/onnx/model.ts';
 import { signatureOf } from '../../../core/onnx/signature.ts';
 import type { TensorSpec, TensorValue } from '../../../core/tensors/tensor.ts';
 import { createSession, messageOf, toOrt } from '../../adapters/onnxruntime-session.ts';
@@ -122,13 +121,6 @@ export async function loadProgram(
     },
     release: () => session.release(),
   };
-}
-
-function rulesOf(model: Model): ValueRule[] {
-  const rules = model.metadataProps.find((entry) => entry.key === RULES_KEY)?.value;
-  if (rules === undefined)
-    throw new Fault('internal', `the training graph does not say ${RULES_KEY}`, { field: 'trainingGraph' });
-  return z.array(ValueRule).parse(JSON.parse(rules));
 }
 
 function checkParameters(session: InferenceSession, parameters: readonly ParameterSlot[]): void {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { gradientGraph } from '../../../core/autodiff/gradient-graph.ts';
 import {
   buildTrainingGraph,
-  RULES_KEY,
+  rulesOf,
   parameterValues,
   type TrainingRequest,
 } from '../../../core/autodiff/training-graph.ts';
@@ -92,8 +92,7 @@ describe('training graph', () => {
       ['layer2.bias', 21, 2],
     ]);
     expect(initial).toHaveLength(23);
-    const rules = decodeModel(graph).metadataProps.find(({ key }) => key === RULES_KEY)?.value;
-    expect(JSON.parse(rules ?? '')).toEqual([{ tensor: 'label', what: 'class id', low: 0, high: 1 }]);
+    expect(rulesOf(decodeModel(graph))).toEqual([{ tensor: 'label', what: 'class id', low: 0, high: 1 }]);
     expect(parameterValues(parameters, initial).get('layer2.weight')?.buffer).toBe(initial.buffer);
   });
 
