@@ -42,7 +42,7 @@ const options = (store: MemoryStore, change: Partial<VariantOptions> = {}): Vari
   store,
   release: { int8: { tolerance: 0.05 } },
   held,
-  evaluate: (session, rows) => evaluate(session, rows, { inputs: {}, loss }),
+  evaluate: (session, rows) => evaluate(session, rows, { inputs: {}, loss }, 'probabilities'),
   refusal: () => undefined,
   ...change,
 });
