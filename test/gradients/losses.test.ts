@@ -2,12 +2,14 @@
 import { describe, expect, it } from 'vitest';
 import { nativeRuntime } from '../../cloud/adapters/onnxruntime.ts';
 import { inferTypes } from '../../cloud/adapters/onnxruntime-types.ts';
+import { localSteps } from '../../cloud/training/engine/local-steps.ts';
 import { loadProgram } from '../../cloud/training/engine/program.ts';
 import { lossOf } from '../../core/autodiff/losses/table.ts';
 import { Ops } from '../../core/autodiff/ops.ts';
 import { buildTrainingGraph, type TrainingRequest } from '../../core/autodiff/training-graph.ts';
 import type { DatasetTensor } from '../../core/contracts/dataset.ts';
 import type { LossSpec } from '../../core/contracts/loss.ts';
+import { OptimizerSpec } from '../../core/contracts/optimizer.ts';
 import { createEvaluation } from '../../core/metrics/evaluation.ts';
 import { MEANS, type MeanMetric } from '../../core/metrics/means.ts';
 import { GraphBuilder } from '../../core/onnx/builder.ts';
@@ -342,5 +344,47 @@ describe('training graphs', () => {
       expect(ending).toEqual(bare);
       expect(ending!.gradient.some((value) => value !== 0)).toBe(true);
     }
+  });
+
+  it('in steps of several batches weigh each by what counts in it', async () => {
+    const model = decodeModel(
+      buildMlp({ inputs: 2, hidden: [3], classes: 1, activation: 'none', inputName: 'x', outputName: 'y' }),
+    );
+    const training = buildTrainingGraph(model, await inferTypes(model), {
+      inputs,
+      loss: { kind: 'mean-squared-error', output: 'y', target: 't', mask: 'm' },
+      target,
+      mask: target,
+    });
+    const program = await loadProgram(training.graph, training.parameters);
+    const optimizer = OptimizerSpec.parse({ kind: 'sgd', learningRate: 0.1 });
+    const rows = {
+      x: { dtype: 'F32', shape: [9, 2], data: Float32Array.from(drawn([9, 2])) },
+      t: { dtype: 'F32', shape: [9], data: Float32Array.from(drawn([9])) },
+      m: tensor('F32', [9], 0, 1, 0, 0, 0, 0, 0.5, 1, 2),
+    } as const;
+    const run = (accumulate: number) =>
+      localSteps({
+        program,
+        rows,
+        optimizer,
+        accumulate,
+        parameters: training.initial,
+        state: {},
+        schedule: { kind: 'constant', warmupSteps: 0 },
+        seed: 1,
+        shard: 0,
+        from: 0,
+        to: 1,
+        stepsPerEpoch: 1,
+        steps: 1,
+      });
+    const [one, three] = [await run(1), await run(3)];
+    await program.release();
+    expect([three.count, one.count]).toEqual([4.5, 4.5]);
+    expect(three.loss).toBeCloseTo(one.loss, 5);
+    expect(three.metrics['mae']).toBeCloseTo(one.metrics['mae']!, 5);
+    expect([...one.parameters]).not.toEqual([...training.initial]);
+    one.parameters.forEach((value, i) => expect(three.parameters[i]).toBeCloseTo(value, 5));
   });
 });

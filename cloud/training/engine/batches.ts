@@ -61,8 +61,6 @@ export interface StepBatch {
   readonly order: Uint32Array;
   readonly index: number;
   readonly of: number;
-  /** Of the step's rows. */
-  readonly share: number;
 }
 
 /** A step's rows as `accumulate` batches, or one for each row where it has fewer; sizes differ by one at most. */
@@ -70,7 +68,7 @@ export function batchesOf(order: Uint32Array, accumulate: number): StepBatch[] {
   const of = Math.min(accumulate, order.length);
   return Array.from({ length: of }, (_, index) => {
     const { start, end } = part(order.length, of, index);
-    return { order: order.subarray(start, end), index, of, share: (end - start) / order.length };
+    return { order: order.subarray(start, end), index, of };
   });
 }
 

@@ -72,7 +72,7 @@ export async function localSteps(request: LocalStepsRequest): Promise<LocalSteps
       const batch = await program.gradients(parameters, gather(order), gradient);
       if (!Number.isFinite(batch.loss)) throw diverged('loss', batch.loss, step, shard);
       tally.add(batch);
-      workspace.accumulate(place);
+      workspace.accumulate({ ...place, weight: batch.count });
     }
     if (Number.isNaN(workspace.clip())) throw diverged("gradient's norm", NaN, step, shard);
     workspace.update(step, learningRateAt(schedule, request.optimizer.learningRate, step, steps));

@@ -25,10 +25,11 @@ export interface Workspace {
   readonly gradient: Float32Array<ArrayBuffer>;
   readonly state: OptimizerState;
   /**
-   * Takes up the gradient of one of a step's batches. After the last one `gradient` is their mean.
-   * @param share of the step's rows that the batch has
+   * Takes up the gradient of one of a step's batches. After the last one `gradient` is their mean, 0 where no batch
+   * has a weight.
+   * @param weight what the batch's own mean was taken over
    */
-  readonly accumulate: (batch: { index: number; of: number; share: number }) => void;
+  readonly accumulate: (batch: { index: number; of: number; weight: number }) => void;
   /** Scales the gradient down where it is too long. @returns the scale, NaN where there is none for it is not finite */
   readonly clip: () => number;
   /** One optimizer step in place: the bits of `createOptimizer(spec).update`. */
@@ -65,10 +66,13 @@ function accumulator(arena: Arena): Workspace['accumulate'] {
   const first = elementwiseKernel(ACCUMULATE.first, arena);
   const middle = elementwiseKernel(ACCUMULATE.middle, arena);
   const last = elementwiseKernel(ACCUMULATE.last, arena);
-  return ({ index, of, share }) => {
+  let weights = 0;
+  return ({ index, of, weight }) => {
     if (of === 1) return;
-    const take = index === 0 ? first : index === of - 1 ? last : middle;
-    take({ share });
+    weights = index === 0 ? weight : weights + weight;
+    if (index === 0) first({ weight });
+    else if (index < of - 1) middle({ weight });
+    else last({ weight, scale: weights === 0 ? 0 : 1 / weights });
   };
 }
 

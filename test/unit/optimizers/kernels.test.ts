@@ -126,8 +126,8 @@ describe('clipping', () => {
 });
 
 describe('accumulation', () => {
-  it.each([[[4]], [[2, 2]], [[3, 2, 2]], [[2, 2, 2, 1, 1]]])(
-    'gives the mean over the rows of batches of %j rows',
+  it.each([[[4]], [[2, 2]], [[3, 2, 2]], [[2, 2, 2, 1, 1]], [[0, 0.5, 3]], [[2, 0]]])(
+    'gives the mean over batches that weigh %j',
     (sizes) => {
       const rows = sizes.reduce((sum, size) => sum + size, 0);
       const workspace = createWorkspace({ optimizer: SGD, length: 5, accumulate: 5 });
@@ -137,7 +137,7 @@ describe('accumulation', () => {
       for (let step = 0; step < 2; step++) {
         for (const [index, size] of sizes.entries()) {
           workspace.gradient.set(gradients[index]!);
-          workspace.accumulate({ index, of: sizes.length, share: size / rows });
+          workspace.accumulate({ index, of: sizes.length, weight: size });
         }
         for (const [i, mean] of workspace.gradient.entries()) {
           const expected = gradients.reduce((sum, gradient, j) => sum + gradient[i]! * sizes[j]!, 0) / rows;
@@ -146,6 +146,15 @@ describe('accumulation', () => {
       }
     },
   );
+
+  it('gives none where nothing weighs', () => {
+    const workspace = createWorkspace({ optimizer: SGD, length: 3, accumulate: 2 });
+    for (const index of [0, 1]) {
+      workspace.gradient.set([1, -2, 3]);
+      workspace.accumulate({ index, of: 2, weight: 0 });
+    }
+    expect(Array.from(workspace.gradient, Math.abs)).toEqual([0, 0, 0]);
+  });
 });
 
 it('a model too large for one memory is refused', () => {
