@@ -15,6 +15,7 @@ import { decodeModel } from '../../core/onnx/model.ts';
 import { signatureOf } from '../../core/onnx/signature.ts';
 import { moveChannel } from '../../core/registry/channels.ts';
 import { publishRelease } from '../../core/registry/releases.ts';
+import { getBlob } from '../../core/storage/blobs.ts';
 import { putJson } from '../../core/storage/json.ts';
 import type { FleetContext } from './context.ts';
 import { acceptedJob, hasEnded, plannedJob } from './documents.ts';

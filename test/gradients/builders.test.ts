@@ -83,7 +83,7 @@ it('a CNN learns which half of an image is bright, every parameter taking part',
     expect(result.parameters.subarray(offset, offset + length), name).not.toEqual(before);
   }
   const end = await program.gradients(result.parameters, data);
-  expect(end.correct).toBe(rows);
+  expect(end.sums['accuracy']).toBe(rows);
   await program.release();
 });
 

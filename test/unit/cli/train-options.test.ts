@@ -1,7 +1,12 @@
 import { describe, expect, test } from 'vitest';
+import type { DatasetManifest, DatasetTensor } from '../../../core/contracts/dataset.ts';
+import type { LossKind } from '../../../core/contracts/loss.ts';
+import { decodeModel } from '../../../core/onnx/model.ts';
+import { signatureOf } from '../../../core/onnx/signature.ts';
+import { type BuilderName, modelForDataset } from '../../../infra/cli/builders.ts';
 import { gate } from '../../../infra/cli/commands/train/gate.ts';
 import { inputMapping, mappedInputs, NO_INPUTS } from '../../../infra/cli/commands/train/inputs.ts';
-import { lossSpec } from '../../../infra/cli/commands/train/loss.ts';
+import { lastLayer, lossSpec } from '../../../infra/cli/commands/train/loss.ts';
 
 describe('--gate', () => {
   test.each([
@@ -34,7 +39,7 @@ describe('--input', () => {
 
 describe('--loss', () => {
   const outputs = [{ name: 'y', dtype: 'F32', shape: ['batch', 2] }] as const;
-  const options = { target: 'label', classes: 10 };
+  const options = { target: 'label' };
 
   test('takes the first output unless told otherwise, and only the options it has', () => {
     expect(lossSpec({ ...options, loss: 'huber', delta: 2 }, outputs)).toEqual({
@@ -58,5 +63,34 @@ describe('--loss', () => {
     [{ loss: 'output', mask: 'm' }, /--mask: output has none/],
   ] as const)('refuses %o', (more, message) => {
     expect(() => lossSpec({ ...options, ...more }, outputs)).toThrow(message);
+  });
+});
+
+describe('the last layer of what is built', () => {
+  const label: DatasetTensor = { dtype: 'F32', shape: [2] };
+  const manifest = {
+    v: 1,
+    name: 'd',
+    version: 1,
+    tensors: { x: { dtype: 'F32', shape: [3] }, label },
+    splits: {},
+    createdAt: '2026-01-02T03:04:05Z',
+  } as const satisfies DatasetManifest;
+  const builder = { build: 'mlp', classes: 4, layers: 1, heads: 1, width: 4, seed: 0 } as const;
+  const built = (loss: LossKind, build: BuilderName = 'mlp') => {
+    const last = lastLayer({ loss, target: 'label' }, manifest);
+    const model = decodeModel(modelForDataset(manifest, 'x', { ...builder, build }, last));
+    return [model.graph.node.at(-1)?.opType, signatureOf(model).outputs[0]?.shape];
+  };
+
+  test('is that of the loss, and as wide as the target', () => {
+    expect(built('softmax-cross-entropy')).toEqual(['Softmax', ['batch', 4]]);
+    expect(built('binary-cross-entropy')).toEqual(['Sigmoid', ['batch', 2]]);
+    expect(built('huber')).toEqual(['Gemm', ['batch', 2]]);
+  });
+
+  test('is refused where nothing fits', () => {
+    expect(() => built('output')).toThrow(/--loss output: .* --model/);
+    expect(() => built('mean-squared-error', 'cnn')).toThrow(/--build: cnn tells classes/);
   });
 });
