@@ -25,3 +25,6 @@ export function matchesPattern(pattern: string, name: string): boolean {
   while (pattern[at] === '*') at++;
   return at === pattern.length;
 }
+
+export const matchesAny = (patterns: readonly string[], name: string): boolean =>
+  patterns.some((pattern) => matchesPattern(pattern, name));

@@ -13,6 +13,7 @@ import { encodeState } from '../../core/jobs/state.ts';
 import { decodeModel, encodeModel } from '../../core/onnx/model.ts';
 import { signatureOf } from '../../core/onnx/signature.ts';
 import { createOptimizer } from '../../core/optimizers/optimizer.ts';
+import { matchesAny } from '../../core/patterns.ts';
 import { getBlob, putBlob } from '../../core/storage/blobs.ts';
 import { getJson, putJson } from '../../core/storage/json.ts';
 import { inferTypes } from '../adapters/onnxruntime-types.ts';
@@ -50,6 +51,7 @@ async function writePlan({ store, now }: FleetContext, { job, spec }: AcceptedJo
       adapted === undefined
         ? chooseParameters(spec.parameters, candidates)
         : chooseBesideAdapters(spec.parameters, candidates, adapted.parameters),
+    isFrozen: (name) => matchesAny(rules.freeze, name),
   });
   const parameters = withWeightDecay(training.parameters, spec.parameters, spec.optimizer.weightDecay);
   const optimizer = createOptimizer(spec.optimizer);

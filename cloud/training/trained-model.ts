@@ -1,5 +1,6 @@
 /** What the rounds made of the model: the forward graph with its weights as trained, and the adapter by itself. */
 import { parameterValues } from '../../core/autodiff/training-graph.ts';
+import { servingMode } from '../../core/autodiff/training-mode.ts';
 import type { AcceptedJob, JobPlan } from '../../core/contracts/job.ts';
 import type { Adapter } from '../../core/contracts/release.ts';
 import { encodeAdapter } from '../../core/finetuning/adapter-file.ts';
@@ -29,7 +30,8 @@ export async function trainedModel(
     readState(context, accepted, plan, last),
     getBlob(store, plan.forward),
   ]);
-  const forward = decodeModel(bytes);
+  const given = decodeModel(bytes);
+  const forward = { ...given, graph: { ...given.graph, node: servingMode(given.graph.node) } };
   const values = parameterValues(plan.parameters, parameters);
   if (lora === undefined)
     return {

@@ -25,6 +25,7 @@ import { lossOf } from './losses/table.ts';
 import { Ops } from './ops.ts';
 import { blockageOf, blockedFault, sourcesOf, type Forward } from './paths.ts';
 import { differentiate } from './reverse.ts';
+import { runningStatistics, trainingMode } from './training-mode.ts';
 
 /**
  * The names by which a training graph is driven; with the parameter slots they are all that is needed to run it. Each
@@ -41,8 +42,10 @@ export const TRAINING_NAMES = {
   data: (tensor: string) => `data:${tensor}`,
   /** Input: a parameter's value. */
   parameter: (name: string) => `param:${name}`,
-  /** Output: a parameter's gradient. */
+  /** Output: a parameter's gradient; of an assigned one its next value. */
   gradient: gradientName,
+  /** Input: uniform random numbers, for the k-th Dropout. */
+  noise: (k: number | '') => `noise:${k}`,
 } as const;
 
 /** `metadata_props` key: an array of `ValueRule` as JSON. */
@@ -77,12 +80,17 @@ export interface TrainingRequest extends LossColumns {
    * every one of these of rank 1 or more.
    */
   readonly parameters?: readonly string[] | ((candidates: readonly TensorSpec[]) => readonly string[]);
+  /** Running statistics that stay as they are; default: none. */
+  readonly isFrozen?: (name: string) => boolean;
 }
 
 export interface TrainingGraph {
   /** An ONNX file, the same bytes for the same request. */
   readonly graph: Uint8Array<ArrayBuffer>;
-  /** Where each parameter lies in the flat vector: in the order of the model's initializers, without gaps. */
+  /**
+   * Where each parameter lies in the flat vector, without gaps: in the order of the model's initializers, what is
+   * trained before what is assigned.
+   */
   readonly parameters: ParameterSlot[];
   /** The initializers' values as the flat vector. */
   readonly initial: Float32Array<ArrayBuffer>;
@@ -116,26 +124,29 @@ export function buildTrainingGraph(
   const logits = types.get(logitsName) ?? output;
   loss.check(request.loss, logits, request);
   const rules = loss.rules(request.loss, logits, request);
+  const { initializer: initializers } = upgraded.graph;
   const nodes = ancestors(upgraded.graph.node, [logitsName]);
-  const parameters = trainable(
-    { nodes, initializers: upgraded.graph.initializer, types },
-    logitsName,
-    request,
-  );
+  const mode = trainingMode({ nodes, initializers, types }, TRAINING_NAMES.noise);
+  const parameters = trainable(mode.forward, logitsName, request);
+  const { isFrozen = () => false } = request;
+  const assigned = mode.statistics.filter(({ name }) => !isFrozen(name));
 
   const { parameter } = TRAINING_NAMES;
-  const renamed = new Map(parameters.map((spec) => [spec.name, parameter(spec.name)]));
+  const statistics = assigned.map(({ name }) => mode.forward.types.get(name)!);
+  const inputs = [...parameters, ...statistics];
+  const renamed = new Map(inputs.map((spec) => [spec.name, parameter(spec.name)]));
   const forward: Forward = {
-    nodes: nodes.map((node) => renameNode(node, renamed)),
-    initializers: upgraded.graph.initializer.filter((tensor) => !renamed.has(tensor.name)),
-    types: new Map([...types].map(([name, spec]) => [renamed.get(name) ?? name, spec])),
+    nodes: mode.forward.nodes.map((node) => renameNode(node, renamed)),
+    initializers: mode.forward.initializers.filter((tensor) => !renamed.has(tensor.name)),
+    types: new Map([...mode.forward.types].map(([name, spec]) => [renamed.get(name) ?? name, spec])),
   };
 
   const graph = new GraphBuilder(namesIn(upgraded));
   const ops = new Ops(graph);
   for (const tensor of forward.initializers) graph.appendInitializer(tensor);
   const columns = writeInputs(ops, signatureOf(upgraded).inputs, request);
-  for (const spec of parameters) graph.input({ ...spec, name: parameter(spec.name) });
+  for (const spec of inputs) graph.input({ ...spec, name: parameter(spec.name) });
+  for (const spec of mode.noise) graph.input(spec);
   const gradients = differentiate({
     graph,
     forward,
@@ -147,8 +158,9 @@ export function buildTrainingGraph(
     },
   });
   for (const spec of parameters) declareGradient(graph, spec, gradients.get(parameter(spec.name))!);
+  assigned.forEach(({ next }, i) => declareGradient(graph, statistics[i]!, next));
   graph.annotate(RULES_KEY, JSON.stringify(rules));
-  return { graph: encodeModel(prune(graph.build('training'))), ...layout(upgraded, parameters) };
+  return { graph: encodeModel(prune(graph.build('training'))), ...layout(upgraded, parameters, statistics) };
 }
 
 /** The loss and its figures as F32 outputs. */
@@ -165,9 +177,10 @@ function declareLoss(ops: Ops, dtype: DType, { loss, count, sums }: WrittenLoss)
 
 /** The parameters, in the order of the model's initializers. @throws Fault where one cannot be trained */
 function trainable(forward: Forward, logits: string, { parameters }: TrainingRequest): TensorSpec[] {
+  const statistics = runningStatistics(forward.nodes);
   const specs = forward.initializers
     .map((tensor) => forward.types.get(tensor.name))
-    .filter((spec): spec is TensorSpec => spec?.dtype === 'F32');
+    .filter((spec): spec is TensorSpec => spec?.dtype === 'F32' && !statistics.has(spec.name));
   const reaching = sourcesOf(
     forward,
     [logits],
@@ -180,6 +193,10 @@ function trainable(forward: Forward, logits: string, { parameters }: TrainingReq
   const wanted = asked ?? tensors(specs).map((spec) => spec.name);
   for (const name of wanted) {
     if (reaching.has(name)) continue;
+    if (statistics.has(name))
+      throw new Fault('invalid', `${name} is a running statistic of BatchNormalization: it is not trained`, {
+        field: 'parameters',
+      });
     if (!specs.some((spec) => spec.name === name))
       throw new Fault('invalid', `the model has no F32 initializer ${name}`, { field: 'parameters' });
     // A value that only decides or configures is a constant of the formula too, unless asked for.
@@ -272,17 +289,20 @@ function writeInputs(
 /** The flat vector: one parameter after the other. */
 function layout(
   model: Model,
-  specs: readonly TensorSpec[],
+  trained: readonly TensorSpec[],
+  assigned: readonly TensorSpec[],
 ): { parameters: ParameterSlot[]; initial: Float32Array<ArrayBuffer> } {
   const tensors = new Map(model.graph.initializer.map((tensor) => [tensor.name, tensor]));
   const parameters: ParameterSlot[] = [];
   let offset = 0;
-  for (const { name, shape } of specs) {
+  const add = ({ name, shape }: TensorSpec, kind: Pick<ParameterSlot, 'assigned'>) => {
     const dimensions = shape.map(Number);
     const length = elementCount(dimensions);
-    parameters.push({ name, shape: dimensions, offset, length });
+    parameters.push({ name, shape: dimensions, offset, length, ...kind });
     offset += length;
-  }
+  };
+  for (const spec of trained) add(spec, {});
+  for (const spec of assigned) add(spec, { assigned: true });
   const initial = new Float32Array(offset);
   for (const slot of parameters)
     initial.set(tensorValue(tensors.get(slot.name)!).data as Float32Array, slot.offset);

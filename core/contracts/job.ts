@@ -75,6 +75,8 @@ export const ParameterSlot = z.strictObject({
   length: z.int().min(0),
   /** Where it is not the optimizer's own. */
   weightDecay: z.number().min(0).optional(),
+  /** No gradient changes it: each batch computes its next value. Such slots are the last. */
+  assigned: z.literal(true).optional(),
 });
 export type ParameterSlot = z.infer<typeof ParameterSlot>;
 

@@ -2,7 +2,7 @@
 import type { ParameterSlot } from '../contracts/job.ts';
 import type { ParametersSpec } from '../contracts/parameters.ts';
 import { Fault } from '../errors.ts';
-import { matchesPattern } from '../patterns.ts';
+import { matchesAny, matchesPattern } from '../patterns.ts';
 import type { TensorSpec } from '../tensors/tensor.ts';
 
 /** Names that an error lists before it only counts them. */
@@ -72,9 +72,6 @@ export function chooseBesideAdapters(
     );
   return chosen;
 }
-
-const matchesAny = (patterns: readonly string[], name: string) =>
-  patterns.some((pattern) => matchesPattern(pattern, name));
 
 /** Slots with the weight decay that the rules give them, where that is not what the optimizer has for all. */
 export function withWeightDecay(

@@ -27,13 +27,16 @@ export async function publishRelease(
   job: string,
   make: (n: number) => Release,
 ): Promise<number> {
-  const earlier = await releaseOfJob(store, model, job);
+  const head = await headOf(store, (n) => releaseKey(model, n));
+  const earlier = await releaseOfJob(store, model, job, head);
   if (earlier !== undefined) return earlier.release;
+  // From the head that was searched on: one that another execution writes meanwhile is met, not passed by.
   return append(
     store,
     (n) => releaseKey(model, n),
     (n) => checked({ model, job, n }, make(n)),
     async (n) => (await getRelease(store, model, n))?.lineage.job === job,
+    head,
   );
 }
 
@@ -44,19 +47,24 @@ function checked(asked: { model: string; job: string; n: number }, release: Rele
   return parse(Release, release, 'internal');
 }
 
-/** The release that a job published, looked for from the newest on. */
+/** The release that a job published, looked for from the newest on. @param head the newest, where it is known */
 export async function releaseOfJob(
   store: ObjectStore,
   model: string,
   job: string,
+  head?: number,
 ): Promise<Release | undefined> {
-  for await (const release of newestFirst(store, model)) if (release.lineage.job === job) return release;
+  for await (const release of newestFirst(store, model, head)) if (release.lineage.job === job) return release;
   return undefined;
 }
 
 /** Newest first, read a few at a time as they are asked for. */
-export async function* newestFirst(store: ObjectStore, model: string): AsyncGenerator<Release> {
-  const head = await headOf(store, (n) => releaseKey(model, n));
+export async function* newestFirst(
+  store: ObjectStore,
+  model: string,
+  from?: number,
+): AsyncGenerator<Release> {
+  const head = from ?? (await headOf(store, (n) => releaseKey(model, n)));
   for (let top = head; top > 0; top -= READS_AT_ONCE) {
     const numbers = Array.from({ length: Math.min(READS_AT_ONCE, top) }, (_, index) => top - index);
     for (const release of await Promise.all(numbers.map((n) => getRelease(store, model, n))))

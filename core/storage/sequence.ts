@@ -35,6 +35,7 @@ export async function headOf(store: ObjectStore, keyOf: KeyOf, known = 0): Promi
 /**
  * Appends `make(n)` as the next object, whoever else appends at the same time.
  * @param settles asked about an n that somebody else took just now: true ends the append there
+ * @param after a number known to exist, from which on nobody else's goes unasked; default: the head
  * @returns the n it got
  */
 export async function append(
@@ -42,8 +43,9 @@ export async function append(
   keyOf: KeyOf,
   make: (n: number) => unknown,
   settles?: (n: number) => Promise<boolean>,
+  after?: number,
 ): Promise<number> {
-  let n = await headOf(store, keyOf);
+  let n = after ?? (await headOf(store, keyOf));
   for (let attempt = 0; attempt < APPEND_ATTEMPTS; attempt++) {
     n += 1;
     const outcome = await putJson(store, keyOf(n), make(n), 'create');

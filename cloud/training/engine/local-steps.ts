@@ -6,6 +6,7 @@ import { learningRateAt } from '../../../core/optimizers/schedule.ts';
 import type { Measured } from '../../../core/metrics/combine.ts';
 import { batchesOf, batchGatherer, batchOrder, rowCount, type Rows } from './batches.ts';
 import { checkRows } from './check-rows.ts';
+import { noiseSource } from './noise.ts';
 import type { TrainingProgram } from './program.ts';
 import { createTally } from './tally.ts';
 import { createWorkspace, type Workspace } from './workspace.ts';
@@ -59,7 +60,9 @@ export async function localSteps(request: LocalStepsRequest): Promise<LocalSteps
   const inputs = checkRows(program, rows);
 
   const orderOf = batchOrder({ rows: count, stepsPerEpoch, seed, shard });
-  const gather = batchGatherer(inputs, Math.ceil(Math.ceil(count / stepsPerEpoch) / accumulate));
+  const largest = Math.ceil(Math.ceil(count / stepsPerEpoch) / accumulate);
+  const gather = batchGatherer(inputs, largest);
+  const noiseOf = noiseSource(program.noise, largest);
   const workspace = createWorkspace({ ...request, length: program.length });
   fill(workspace, request);
   const { parameters, gradient, state } = workspace;
@@ -69,19 +72,29 @@ export async function localSteps(request: LocalStepsRequest): Promise<LocalSteps
     if (request.signal?.aborted === true)
       throw new Fault('unavailable', `stopped before step ${step}`, { cause: request.signal.reason });
     for (const { order, ...place } of batchesOf(orderOf(step), accumulate)) {
-      const batch = await program.gradients(parameters, gather(order), gradient);
+      const noise = noiseOf(order.length, { seed, shard, step, batch: place.index });
+      const batch = await program.gradients(parameters, gather(order), gradient, noise);
       if (!Number.isFinite(batch.loss)) throw diverged('loss', batch.loss, step, shard);
       tally.add(batch);
       workspace.accumulate({ ...place, weight: batch.count });
     }
+    const next = takeAssigned(gradient, program.trained);
     if (Number.isNaN(workspace.clip())) throw diverged("gradient's norm", NaN, step, shard);
     workspace.update(step, learningRateAt(schedule, request.optimizer.learningRate, step, steps));
+    parameters.set(next, program.trained);
   }
   return {
     parameters: parameters.slice(),
     state: Object.fromEntries(Object.entries(state).map(([slot, vector]) => [slot, vector.slice()])),
     ...tally.result(),
   };
+}
+
+/** What is assigned has no gradient: its next values are taken out of there. */
+function takeAssigned(gradient: Float32Array<ArrayBuffer>, from: number): Float32Array<ArrayBuffer> {
+  const next = gradient.slice(from);
+  gradient.fill(0, from);
+  return next;
 }
 
 function diverged(what: string, value: number, step: number, shard: number): Fault {

@@ -6,7 +6,7 @@ import type { ValueRule } from '../../../core/datasets/value-rule.ts';
 import { Fault } from '../../../core/errors.ts';
 import { decodeModel } from '../../../core/onnx/model.ts';
 import { signatureOf } from '../../../core/onnx/signature.ts';
-import type { TensorSpec, TensorValue } from '../../../core/tensors/tensor.ts';
+import { elementCount, type TensorSpec, type TensorValue } from '../../../core/tensors/tensor.ts';
 import { createSession, messageOf, toOrt } from '../../adapters/onnxruntime-session.ts';
 
 export interface BatchResult {
@@ -28,6 +28,10 @@ export interface TrainingProgram {
   readonly length: number;
   /** Dataset tensors a batch must have, rows first. */
   readonly inputs: readonly TensorSpec[];
+  /** Elements of it that gradients change; those after them are assigned: their "gradient" is their next value. */
+  readonly trained: number;
+  /** What the graph wants random numbers for: elements per row. */
+  readonly noise: readonly number[];
   /** What the values of the dataset must be. */
   readonly rules: readonly ValueRule[];
   /** Metrics the results have sums for. */
@@ -36,12 +40,14 @@ export interface TrainingProgram {
    * @param parameters flat; only read
    * @param batch dataset tensor → rows, all with the same number of rows; only read
    * @param gradient where the gradient is written; default: a buffer of the program's
+   * @param noise uniform in [0, 1), for each of `noise` as many as it has per row, times the rows
    * @throws Fault `unprocessable` where the batch does not fit the graph
    */
   gradients(
     parameters: Float32Array<ArrayBuffer>,
     batch: Readonly<Record<string, TensorValue>>,
     gradient?: Float32Array<ArrayBuffer>,
+    noise?: readonly Float32Array<ArrayBuffer>[],
   ): Promise<BatchResult>;
   release(): Promise<void>;
 }
@@ -61,7 +67,7 @@ export async function loadProgram(
   parameters: readonly ParameterSlot[],
   options: ProgramOptions = {},
 ): Promise<TrainingProgram> {
-  const { data, parameter, gradient: gradientOf, loss, count, metric } = TRAINING_NAMES;
+  const { data, parameter, gradient: gradientOf, loss, count, metric, noise } = TRAINING_NAMES;
   const model = decodeModel(graph);
   const signature = signatureOf(model);
   const inputs = signature.inputs
@@ -70,6 +76,7 @@ export async function loadProgram(
   const metrics = signature.outputs
     .filter((output) => output.name.startsWith(metric('')))
     .map((output) => output.name.slice(metric('').length));
+  const noises = signature.inputs.filter((input) => input.name.startsWith(noise('')));
   const scalars = [loss, count, ...metrics.map(metric)];
   const session = await createSession(graph, options, 'internal');
   checkParameters(session, parameters);
@@ -87,9 +94,11 @@ export async function loadProgram(
     parameters,
     length,
     inputs,
+    trained: parameters.find(({ assigned }) => assigned)?.offset ?? length,
+    noise: noises.map(({ shape }) => elementCount(shape.slice(1).map(Number))),
     rules: rulesOf(model),
     metrics,
-    async gradients(flat, batch, gradient = own) {
+    async gradients(flat, batch, gradient = own, numbers = []) {
       checkLength('parameters', flat);
       checkLength('gradient', gradient);
       const feeds: Record<string, Tensor> = {};
@@ -103,6 +112,10 @@ export async function loadProgram(
       let results: InferenceSession.ReturnType;
       try {
         for (const [name, rows] of Object.entries(batch)) feeds[data(name)] = toOrt(rows);
+        const rows = batch[inputs[0]?.name ?? '']?.shape[0] ?? 0;
+        noises.forEach(({ name, shape }, i) => {
+          feeds[name] = new Tensor('float32', numbers[i]!, [rows, ...shape.slice(1).map(Number)]);
+        });
         results = await session.run(feeds, fetches);
       } catch (cause) {
         throw new Fault('unprocessable', `the batch does not fit the training graph: ${messageOf(cause)}`, {

@@ -59,6 +59,20 @@ describe('releases', () => {
     expect(await listReleases(store, 'mnist')).toHaveLength(3);
   });
 
+  it('are one per job when another execution publishes after this one has looked', async () => {
+    await publish(job(1));
+    // The search reads release 1; just then the same job is released elsewhere.
+    let isFirst = true;
+    store.before = async (operation, key) => {
+      if (operation !== 'get' || key !== releaseKey('mnist', 1) || !isFirst) return;
+      isFirst = false;
+      await publish(job(2));
+    };
+    expect(await publish(job(2))).toBe(2);
+    expect(isFirst).toBe(false);
+    expect(await listReleases(store, 'mnist')).toHaveLength(2);
+  });
+
   it('refuse to be written as another number or model', async () => {
     const wrong = publishRelease(store, 'mnist', job(1), () => release(job(1))(7));
     await expect(wrong).rejects.toMatchObject({ code: 'internal' });
