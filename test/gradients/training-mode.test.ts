@@ -23,7 +23,10 @@ const MOMENTUM = 0.8;
 const RATIO = 0.25;
 
 /** Gemm, BatchNormalization over the batch, Dropout, Gemm: as exporters write a model that is still being trained. */
-function trainingModel({ ratio = RATIO, batch = 'batch' as string | number } = {}): Model {
+function trainingModel({
+  ratio = RATIO,
+  batch = 'batch',
+}: { ratio?: number; batch?: string | number } = {}): Model {
   const random = createRandom(5);
   const graph = new GraphBuilder(['y']);
   const values = (name: string, shape: number[], value: () => number) =>
