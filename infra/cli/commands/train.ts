@@ -1,4 +1,4 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import type { JobResult, TrainRequest } from '../../../core/contracts/job.ts';
 import type { Gate } from '../../../core/contracts/metric.ts';
 import { readManifest } from '../../../core/datasets/read.ts';
@@ -41,11 +41,13 @@ export function trainCommand(): Command {
     .argument('<name>', 'name of the model')
     .requiredOption('--data <name[@version]>', 'dataset to train on')
     .option('--model <file.onnx>', 'forward ONNX graph (default: one built for the data)')
-    .option(
-      '--input <[input=]tensor>',
-      'dataset tensor the model reads; of several inputs, one each time (default: "image")',
-      inputMapping,
-      NO_INPUTS,
+    .addOption(
+      new Option(
+        '--input <[input=]tensor>',
+        'dataset tensor the model reads; of several inputs, one each time',
+      )
+        .argParser(inputMapping)
+        .default(NO_INPUTS, `"${DEFAULT_INPUT}"`),
     )
     .option('--epochs <n>', 'passes over the data', wholeNumber(1, 10_000), 5)
     .option('--batch-size <n>', 'rows per step', wholeNumber(1, 65_536), 64)
