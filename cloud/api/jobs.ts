@@ -59,6 +59,6 @@ export function jobRoutes(context: ApiContext): Hono {
     .get('/:job/events', async (c) => {
       const job = c.req.param('job');
       await view(job);
-      return jobEvents(c, () => view(job), context.wait);
+      return jobEvents(c, () => view(job), context);
     });
 }
