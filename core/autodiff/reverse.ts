@@ -49,19 +49,20 @@ export interface Differentiation {
   readonly sources: readonly string[];
   /** Called when the forward nodes are written: value → its gradient. May write nodes of its own. */
   readonly seeds: () => ReadonlyMap<string, string>;
+  /**
+   * Called with a source that an operator reads and is not differentiable in (the bounds of a Clip): it then has no
+   * gradient. Left out, such a source is a fault.
+   */
+  readonly onUndifferentiable?: (source: string, why: Fault) => void;
 }
 
 /**
  * Writes the forward nodes and the gradient nodes into the graph.
- * @returns source → its gradient; a source the seeds do not depend on is missing
+ * @returns source → its gradient; missing are sources the seeds do not depend on, or not differentiably
  * @throws Fault `unprocessable` naming the operator and node that stand in the way
  */
-export function differentiate({
-  graph,
-  forward: given,
-  sources,
-  seeds,
-}: Differentiation): Map<string, string> {
+export function differentiate(request: Differentiation): Map<string, string> {
+  const { graph, forward: given, sources, seeds, onUndifferentiable } = request;
   const ops = new Ops(graph);
   const constant = constantsOf(given);
   const forward = { ...given, nodes: fuse(given, constant) };
@@ -90,6 +91,7 @@ export function differentiate({
     return total;
   };
   for (const [name, gradient] of seeded) if (differentiable.has(name)) contribute(name, gradient);
+  const undifferentiable = new Set<string>();
 
   for (const node of path.nodes) {
     const gradients = node.output.map(gradientOf);
@@ -99,13 +101,16 @@ export function differentiate({
     node.input.forEach((name, i) => {
       if (!differentiable.has(name) || isSetting(node, i)) return;
       const rule = rules[i];
-      if (rule === undefined) throw context.unsupported(`it is not differentiable in its input ${name}`);
-      contribute(name, rule());
+      if (rule !== undefined) return contribute(name, rule());
+      const fault = context.unsupported(`it is not differentiable in its input ${name}`);
+      if (onUndifferentiable === undefined || !sources.includes(name)) throw fault;
+      undifferentiable.add(name);
+      onUndifferentiable(name, fault);
     });
   }
   const result = new Map<string, string>();
   for (const source of sources) {
-    const gradient = gradientOf(source);
+    const gradient = undifferentiable.has(source) ? undefined : gradientOf(source);
     if (gradient !== undefined) result.set(source, gradient);
   }
   return result;

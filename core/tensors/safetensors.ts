@@ -139,7 +139,7 @@ export function decodeSafetensors(bytes: Uint8Array<ArrayBuffer>): SafetensorsFi
     const data =
       position % size === 0
         ? new array(bytes.buffer, position, count)
-        : new array(bytes.slice(dataStart + start, dataStart + end).buffer);
+        : new array(new Uint8Array(bytes.subarray(dataStart + start, dataStart + end)).buffer);
     tensors.set(name, { dtype, shape, data });
   }
   checkCoverage(extents, dataBytes);

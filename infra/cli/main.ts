@@ -2,6 +2,8 @@
 import { Command, CommanderError } from 'commander';
 import { Fault } from '../../core/errors.ts';
 import { buildCommand } from './commands/build.ts';
+import { gradcheckCommand } from './commands/gradcheck.ts';
+import { gradientsCommand } from './commands/gradients.ts';
 import { importCommand } from './commands/import.ts';
 import { jobsCommand } from './commands/jobs.ts';
 import { modelsCommand } from './commands/models.ts';
@@ -20,6 +22,8 @@ const program = new Command('causeway')
   .addCommand(predictCommand())
   .addCommand(modelsCommand())
   .addCommand(quantizeCommand())
+  .addCommand(gradientsCommand())
+  .addCommand(gradcheckCommand())
   .exitOverride();
 for (const command of program.commands) {
   command.exitOverride();
