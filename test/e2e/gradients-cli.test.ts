@@ -34,6 +34,19 @@ const causeway = (...args: string[]) =>
     });
   });
 
+/** Of a fixture, to a file. */
+const gradientsOf = (name: string, out: string) =>
+  causeway(
+    'gradients',
+    fixture(`${name}.onnx`),
+    '--inputs',
+    fixture(`${name}.json`),
+    '--loss',
+    'loss',
+    '--out',
+    out,
+  );
+
 const inputsOf = (value: Readonly<Record<string, { dtype: string; shape: number[]; data: number[] }>>) =>
   JSON.stringify(value);
 
@@ -63,18 +76,7 @@ async function mixedModel(): Promise<string> {
 describe('causeway gradients', () => {
   test.each(['mlp_mnist', 'regressor_huber'])('%s as PyTorch has it', async (name) => {
     const out = join(folder, `${name}.json`);
-    const { code, err } = await causeway(
-      ...[
-        'gradients',
-        fixture(`${name}.onnx`),
-        '--inputs',
-        fixture(`${name}.json`),
-        '--loss',
-        'loss',
-        '--out',
-        out,
-      ],
-    );
+    const { code, err } = await gradientsOf(name, out);
     expect(code, err).toBe(0);
     const ours = Gradients.parse(JSON.parse(await readFile(out, 'utf8')));
     const reference = Reference.parse(JSON.parse(await readFile(fixture(`${name}.json`), 'utf8')));
