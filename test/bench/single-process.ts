@@ -2,17 +2,16 @@
  * What the fleet is measured against: the same model, batches and optimizer on the same engine, in one process
  * without queue, store or rounds; and the rate at which the runtime multiplies matrices, the ceiling of it all.
  */
-import { nativeRuntime } from '../../cloud/adapters/onnxruntime.ts';
 import { inferTypes } from '../../cloud/adapters/onnxruntime-types.ts';
 import { localSteps } from '../../cloud/training/engine/local-steps.ts';
 import { loadProgram } from '../../cloud/training/engine/program.ts';
 import { buildTrainingGraph } from '../../core/autodiff/training-graph.ts';
 import type { OptimizerSpec } from '../../core/contracts/optimizer.ts';
 import type { Metrics } from '../../core/contracts/primitives.ts';
-import { GraphBuilder } from '../../core/onnx/builder.ts';
 import { buildMlp } from '../../core/onnx/builders/mlp.ts';
-import { decodeModel, encodeModel } from '../../core/onnx/model.ts';
+import { decodeModel } from '../../core/onnx/model.ts';
 import { createOptimizer } from '../../core/optimizers/optimizer.ts';
+import { squareMatmul } from './matmul.ts';
 
 const PIXELS = 784;
 const CLASSES = 10;
@@ -89,31 +88,17 @@ export async function trainAlone(request: SingleProcessRequest): Promise<SingleP
   return { samples, seconds, samplesPerSecond: samples / seconds, loss, metrics };
 }
 
-/**
- * Floating-point operations a second, in units of 10⁹, of one square MatMul: the best of some runs.
- * @param size of the matrices; large enough to leave overheads behind, small enough for the cache
- */
-export async function matmulGflops({ size = 512, runs = 50, threads = 1 } = {}): Promise<number> {
-  const graph = new GraphBuilder();
-  for (const name of ['a', 'b']) graph.input({ name, dtype: 'F32', shape: [size, size] });
-  graph.op('MatMul', ['a', 'b'], {}, 'c');
-  // One number comes back, not the matrix: the product is measured, not the copy.
-  graph.op('ReduceMax', ['c'], { keepdims: 0 }, 'largest');
-  graph.output({ name: 'largest', dtype: 'F32', shape: [] });
-  const session = await nativeRuntime({ threads }).load(encodeModel(graph.build('matmul')));
-  const matrix = {
-    dtype: 'F32',
-    shape: [size, size],
-    data: new Float32Array(size * size).fill(0.5),
-  } as const;
+/** Floating-point operations a second, in units of 10⁹, of a square MatMul: the best of some runs. */
+export async function matmulGflops({ runs = 50, threads = 1 } = {}): Promise<number> {
+  const { run, flops, release } = await squareMatmul(threads);
   let best = Infinity;
-  for (let run = 0; run < runs; run++) {
+  for (let i = 0; i < runs; i++) {
     const began = performance.now();
-    await session.run({ a: matrix, b: matrix }, ['largest']);
+    await run();
     best = Math.min(best, performance.now() - began);
   }
-  await session.release();
-  return (2 * size ** 3) / (best / 1000) / 1e9;
+  await release();
+  return flops / (best / 1000) / 1e9;
 }
 
 /**

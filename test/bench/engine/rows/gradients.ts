@@ -1,0 +1,46 @@
+/** Gradients alone, one thread: how much of the runtime's own rate of multiplying matrices is left. */
+import { loadProgram } from '../../../../cloud/training/engine/program.ts';
+import { table } from '../../../../infra/cli/output.ts';
+import { squareMatmul } from '../../matmul.ts';
+import { FLOPS_PER_SAMPLE } from '../../single-process.ts';
+import { mnistBatches } from '../data.ts';
+import { ratios, repeat, spread, takeTurns, type Turns } from '../measure.ts';
+import { perceptron, rowsOf } from '../training.ts';
+import { range } from '../print.ts';
+
+export async function gradientsTable(rows: number, turns: Turns): Promise<string> {
+  const training = await perceptron();
+  const program = await loadProgram(training.graph, training.parameters);
+  const matmul = await squareMatmul();
+  const batches = (await mnistBatches(rows, 16)).map(rowsOf);
+  let next = 0;
+  const times = await takeTurns(
+    [
+      { name: 'matmul', turn: repeat(matmul.run) },
+      {
+        name: 'gradients',
+        turn: repeat(() => program.gradients(training.initial, batches[next++ % batches.length]!)),
+      },
+    ],
+    turns,
+  );
+  await program.release();
+  await matmul.release();
+  const rate = (flops: number) => (milliseconds: number) => flops / milliseconds / 1e6;
+  const ofMatmul = times.get('matmul')!.map(rate(matmul.flops));
+  const ofGradients = times.get('gradients')!.map(rate(rows * FLOPS_PER_SAMPLE));
+  const share = ratios(ofGradients, ofMatmul);
+  return table(
+    [`one thread, batch ${rows}`, 'GFLOP/S', 'MIN..MAX', 'OF MATMUL', 'MIN..MAX'],
+    [
+      ['plain MatMul, 512 × 512', spread(ofMatmul).median.toFixed(1), range(spread(ofMatmul), 1), '', ''],
+      [
+        'gradients of 784-128-10',
+        spread(ofGradients).median.toFixed(1),
+        range(spread(ofGradients), 1),
+        `${(100 * share.median).toFixed(0)} %`,
+        range({ median: 0, min: 100 * share.min, max: 100 * share.max }, 0),
+      ],
+    ],
+  );
+}
