@@ -66,6 +66,18 @@ export class Ops {
     return this.op('ReduceSum', [value, this.ints(axes)], { keepdims: keepdims ? 1 : 0 });
   }
 
+  /**
+   * Sums over every axis but the last, as a product with ones: ONNX Runtime reduces rows several times slower than it
+   * multiplies them (256 × 128: 26 µs and 3 µs).
+   * @param width of the last axis
+   */
+  sumRows(value: string, rank: number, width: number): string {
+    const rows = rank === 2 ? value : this.reshape(value, [-1, width]);
+    const one = this.op('CastLike', [this.scalar('F32', 1), value]);
+    const ones = this.op('Expand', [one, this.op('Shape', [rows], { end: 1 })]);
+    return this.op('MatMul', [ones, rows]);
+  }
+
   /** Swaps the last two axes. */
   swap(value: string, rank: number): string {
     const perm = range(rank);
@@ -119,6 +131,9 @@ export class Ops {
    */
   unbroadcast(value: string, from: Shape, to: Shape, of: string): string {
     const lead = from.length - to.length;
+    const [width] = to;
+    if (to.length === 1 && typeof width === 'number' && width > 1 && lead > 0)
+      return this.sumRows(value, from.length, width);
     const stretched = range(to.length).filter((axis) => to[axis] === 1 && from[lead + axis] !== 1);
     // A dimension other than 1 cannot be stretched: if it is a number it is the wide one's too.
     const open = range(to.length).filter(
