@@ -7,7 +7,7 @@ import { signatureOf } from '../onnx/signature.ts';
 import { upgradeModel } from '../onnx/upgrade.ts';
 import type { TensorSpec } from '../tensors/tensor.ts';
 import { Ops } from './ops.ts';
-import { blockageOf, blockedFault } from './paths.ts';
+import { blockageOf, blockedFault, sourcesOf } from './paths.ts';
 import { differentiate, type Differentiation } from './reverse.ts';
 
 /** Output of the gradient graph for a parameter. */
@@ -70,7 +70,7 @@ export interface Differentiability {
   readonly parameters: readonly string[];
   /** Initializers that do not influence the output: their gradient is zero. */
   readonly idle: readonly string[];
-  /** Initializers that an operator reads without being differentiable in them (the bounds of a Clip) → the reason. */
+  /** Initializers that an operator reads without being differentiable in them (what a Pad pads with) → the reason. */
   readonly undifferentiable: ReadonlyMap<string, string>;
 }
 
@@ -85,27 +85,30 @@ export function differentiability(
   output: string,
 ): Differentiability {
   const upgraded = upgradeModel(model);
-  const { initializer: initializers } = upgraded.graph;
+  const { node: nodes, initializer: initializers } = upgraded.graph;
   const candidates = initializers.map((tensor) => tensor.name).filter((name) => isFloating(types.get(name)));
+  const reached = sourcesOf({ nodes, initializers, types }, [output], candidates);
+  const idle = candidates.filter((name) => !reached.has(name));
   const isConstant = (name: string) => types.get(name)?.shape.length === 0;
   const among = (parameters: readonly string[], refused: ReadonlyMap<string, string>): Differentiability => {
     const undifferentiable = new Map(refused);
-    const onUndifferentiable = (name: string, why: Fault) => undifferentiable.set(name, why.message);
-    const request = { upgraded, types, output, parameters, initializers, onUndifferentiable };
-    const { gradients } = differentiateOutput(request);
-    return {
-      parameters: parameters.filter((name) => gradients.has(name)),
-      idle: parameters.filter((name) => !gradients.has(name) && !undifferentiable.has(name)),
-      undifferentiable,
-    };
+    const { gradients } = differentiateOutput({
+      upgraded,
+      types,
+      output,
+      parameters,
+      initializers: initializers.filter((tensor) => !parameters.includes(tensor.name)),
+      onUndifferentiable: (name, why) => undifferentiable.set(name, why.message),
+    });
+    return { parameters: parameters.filter((name) => gradients.has(name)), idle, undifferentiable };
   };
   try {
-    return among(candidates, new Map());
+    return among([...reached], new Map());
   } catch (thrown) {
     // A scalar is mostly a constant of a formula: one that cannot be differentiated must not keep the rest from it.
-    const constants = candidates.filter(isConstant);
+    const constants = [...reached].filter(isConstant);
     if (!(thrown instanceof Fault) || constants.length === 0) throw thrown;
-    const others = candidates.filter((name) => !isConstant(name));
+    const others = [...reached].filter((name) => !isConstant(name));
     return among(others, new Map(constants.map((name) => [name, thrown.message])));
   }
 }

@@ -50,7 +50,7 @@ export interface Differentiation {
   /** Called when the forward nodes are written: value → its gradient. May write nodes of its own. */
   readonly seeds: () => ReadonlyMap<string, string>;
   /**
-   * Called with a source that an operator reads and is not differentiable in (the bounds of a Clip): it then has no
+   * Called with a source that an operator reads and is not differentiable in (what a Pad pads with): it then has no
    * gradient. Left out, such a source is a fault.
    */
   readonly onUndifferentiable?: (source: string, why: Fault) => void;
