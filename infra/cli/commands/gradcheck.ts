@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { Fault } from '../../../core/errors.ts';
 import { signatureOf } from '../../../core/onnx/signature.ts';
 import { checkGradients, type CheckResult } from '../gradients/check.ts';
 import { parseInputs } from '../gradients/inputs.ts';
@@ -43,6 +44,10 @@ export function gradcheckCommand(): Command {
     .action(async (path: string, options: GradcheckOptions) => {
       const model = await readModel(path);
       const { inputs: wanted } = signatureOf(model);
+      if (options.inputs !== undefined && options.range.size > 0)
+        throw new Fault('invalid', '--range is of random inputs: it cannot be given with --inputs', {
+          field: 'range',
+        });
       const inputs =
         options.inputs === undefined
           ? randomInputs(wanted, options.range, options.seed)
