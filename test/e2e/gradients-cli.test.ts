@@ -75,21 +75,24 @@ async function mixedModel(): Promise<string> {
 }
 
 describe('causeway gradients', () => {
-  test.each(['mlp_mnist', 'regressor_huber', 'gpt_tiny'])('%s as PyTorch has it', async (name) => {
-    const out = join(folder, `${name}.json`);
-    const { code, err } = await gradientsOf(name, out);
-    expect(code, err).toBe(0);
-    const ours = Gradients.parse(JSON.parse(await readFile(out, 'utf8')));
-    const reference = Reference.parse(JSON.parse(await readFile(fixture(`${name}.json`), 'utf8')));
-    expect(ours.loss).toBeCloseTo(reference.loss, 5);
-    for (const [parameter, { shape, data }] of Object.entries(reference.grads)) {
-      const gradient = ours.grads[parameter]!;
-      expect(gradient.shape).toEqual(shape);
-      const largest = Math.max(...data.map((value) => Math.abs(value!)));
-      const worst = Math.max(...data.map((value, i) => Math.abs(value! - gradient.data[i]!)));
-      expect(worst / largest, parameter).toBeLessThan(1e-4);
-    }
-  });
+  test.each(['mlp_mnist', 'regressor_huber', 'gpt_tiny', 'cnn_lenet'])(
+    '%s as PyTorch has it',
+    async (name) => {
+      const out = join(folder, `${name}.json`);
+      const { code, err } = await gradientsOf(name, out);
+      expect(code, err).toBe(0);
+      const ours = Gradients.parse(JSON.parse(await readFile(out, 'utf8')));
+      const reference = Reference.parse(JSON.parse(await readFile(fixture(`${name}.json`), 'utf8')));
+      expect(ours.loss).toBeCloseTo(reference.loss, 5);
+      for (const [parameter, { shape, data }] of Object.entries(reference.grads)) {
+        const gradient = ours.grads[parameter]!;
+        expect(gradient.shape).toEqual(shape);
+        const largest = Math.max(...data.map((value) => Math.abs(value!)));
+        const worst = Math.max(...data.map((value, i) => Math.abs(value! - gradient.data[i]!)));
+        expect(worst / largest, parameter).toBeLessThan(1e-4);
+      }
+    },
+  );
 
   test('float64, scalars, what the loss does not read, and what has no gradient', async () => {
     const inputs = join(folder, 'in.json');
@@ -167,7 +170,7 @@ describe('causeway gradients', () => {
 });
 
 describe('causeway gradcheck', () => {
-  test.each(['mlp_mnist', 'regressor_huber', 'gpt_tiny'])('%s', async (name) => {
+  test.each(['mlp_mnist', 'regressor_huber', 'gpt_tiny', 'cnn_lenet'])('%s', async (name) => {
     const given = await causeway(
       'gradcheck',
       fixture(`${name}.onnx`),
