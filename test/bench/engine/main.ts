@@ -1,6 +1,7 @@
 /** `npm run bench:engine`: the training engine beside its ceiling and its competitors, one thread each. */
 import { cpus } from 'node:os';
 import { gradientsTable } from './rows/gradients.ts';
+import { networksTable } from './rows/networks.ts';
 import { optimizersTable } from './rows/optimizers.ts';
 import { stepsTable } from './rows/steps.ts';
 
@@ -10,6 +11,7 @@ const tables = [
   () => gradientsTable(256, TURNS),
   () => stepsTable(256, TURNS),
   () => stepsTable(32, TURNS),
+  () => networksTable(TURNS),
   () => optimizersTable(TURNS),
 ];
 console.log(

@@ -1,6 +1,7 @@
 /** The perceptron as Causeway trains it: training graph, layout of the flat vector, first weights. */
 import { inferTypes } from '../../../cloud/adapters/onnxruntime-types.ts';
 import { buildTrainingGraph, type TrainingGraph } from '../../../core/autodiff/training-graph.ts';
+import { OptimizerSpec } from '../../../core/contracts/optimizer.ts';
 import { buildMlp } from '../../../core/onnx/builders/mlp.ts';
 import { decodeModel } from '../../../core/onnx/model.ts';
 import type { TensorValue } from '../../../core/tensors/tensor.ts';
@@ -14,7 +15,7 @@ export const INITIALIZERS = {
   bias2: 'layer2.bias',
 } as const satisfies Record<keyof Weights, string>;
 
-export const OPTIMIZER = { kind: 'adam', ...ADAM } as const;
+export const OPTIMIZER = OptimizerSpec.parse({ kind: 'adam', ...ADAM });
 
 export async function perceptron(): Promise<TrainingGraph> {
   const { pixels, hidden, classes } = MLP;

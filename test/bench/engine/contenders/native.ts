@@ -7,7 +7,7 @@ import { fill, OPTIMIZER, perceptron, rowsOf } from '../training.ts';
 export const create: CreateTrainer = async (weights) => {
   const training = await perceptron();
   const program = await loadProgram(training.graph, training.parameters);
-  const { parameters, gradient, update } = createWorkspace(OPTIMIZER, program.length);
+  const { parameters, gradient, update } = createWorkspace({ optimizer: OPTIMIZER, length: program.length });
   fill(parameters, training.parameters, weights);
   let steps = 0;
   return {

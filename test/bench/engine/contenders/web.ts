@@ -15,7 +15,7 @@ export const create: CreateTrainer = async (weights) => {
   });
   const { data, gradient: gradientOf, loss, parameter } = TRAINING_NAMES;
   const length = training.initial.length;
-  const { parameters, gradient, update } = createWorkspace(OPTIMIZER, length);
+  const { parameters, gradient, update } = createWorkspace({ optimizer: OPTIMIZER, length });
   fill(parameters, training.parameters, weights);
   let steps = 0;
   return {
