@@ -28,14 +28,16 @@ export interface Turns {
   readonly milliseconds: number;
 }
 
+/** Milliseconds before the first round: V8 compiles WebAssembly twice, the second time when it is seen to be hot. */
+const WARM_UP = 2500;
+
 /** @returns name → milliseconds of one unit of work, of each round */
 export async function takeTurns(
   contenders: readonly Contender[],
   { rounds, milliseconds }: Turns,
 ): Promise<ReadonlyMap<string, readonly number[]>> {
   const times = new Map(contenders.map(({ name }) => [name, [] as number[]]));
-  // The first turns allocate and compile: they are not what lasts.
-  for (const { turn } of contenders) await turn(milliseconds / 2);
+  for (const { turn } of contenders) await turn(WARM_UP);
   for (let round = 0; round < rounds; round++)
     for (const { name, turn } of contenders) times.get(name)?.push(await turn(milliseconds));
   return times;
