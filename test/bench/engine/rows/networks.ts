@@ -1,52 +1,120 @@
 /** Forward alone, and forward with backward: what gradients cost a convolutional net and a transformer. */
 import { nativeRuntime } from '../../../../cloud/adapters/onnxruntime.ts';
 import { inferTypes } from '../../../../cloud/adapters/onnxruntime-types.ts';
-import { gradientGraph, gradientName } from '../../../../core/autodiff/gradient-graph.ts';
-import { encodeModel } from '../../../../core/onnx/model.ts';
+import { loadProgram } from '../../../../cloud/training/engine/program.ts';
+import {
+  buildTrainingGraph,
+  TRAINING_NAMES,
+  type TrainingRequest,
+} from '../../../../core/autodiff/training-graph.ts';
+import { buildCnn } from '../../../../core/onnx/builders/cnn.ts';
+import { buildGpt } from '../../../../core/onnx/builders/gpt.ts';
+import { decodeModel, encodeModel } from '../../../../core/onnx/model.ts';
 import { prune } from '../../../../core/onnx/names.ts';
-import { tensorValue } from '../../../../core/onnx/tensor.ts';
-import type { TensorValue } from '../../../../core/tensors/tensor.ts';
+import { createRandom } from '../../../../core/random.ts';
+import { elementCount, type TensorValue } from '../../../../core/tensors/tensor.ts';
 import { table } from '../../../../infra/cli/output.ts';
 import { ratios, repeat, spread, takeTurns, type Turns } from '../measure.ts';
-import { lenet } from '../networks/cnn.ts';
-import type { Network } from '../networks/network.ts';
-import { transformer } from '../networks/transformer.ts';
 import { range } from '../print.ts';
 
+interface Network {
+  readonly name: string;
+  readonly graph: Uint8Array;
+  readonly request: TrainingRequest;
+  readonly batch: Readonly<Record<string, TensorValue>>;
+}
+
+const random = createRandom(0);
+const floats = (...shape: number[]): TensorValue => {
+  const data = Float32Array.from({ length: elementCount(shape) }, random.uniform);
+  return { dtype: 'F32', shape, data };
+};
+const ids = (below: number, ...shape: number[]): TensorValue => {
+  const data = Int32Array.from({ length: elementCount(shape) }, () => random.below(below));
+  return { dtype: 'I32', shape, data };
+};
+
+const CNN_BATCH = 64;
+const SIZE = 28;
+const CLASSES = 10;
+
+function convolutional(name: string, filters: number[], kernel: number, hidden: number[]): Network {
+  return {
+    name: `${name}, ${filters.join(' and ')} filters of ${kernel} × ${kernel}, batch ${CNN_BATCH}`,
+    graph: buildCnn({ input: [1, SIZE, SIZE], filters, kernel, hidden, classes: CLASSES }),
+    request: {
+      inputs: { image: { tensor: 'image', dtype: 'F32' } },
+      loss: { kind: 'softmax-cross-entropy', output: 'probabilities', target: 'label' },
+      target: { dtype: 'I32', shape: [] },
+    },
+    batch: { image: floats(CNN_BATCH, 1, SIZE, SIZE), label: ids(CLASSES, CNN_BATCH) },
+  };
+}
+
+const GPT_BATCH = 16;
+const GPT = { vocabulary: 256, layers: 2, heads: 4, width: 128, context: 64 } as const;
+
+const transformer: Network = {
+  name: `GPT, ${GPT.layers} layers of ${GPT.width}, ${GPT.heads} heads, ${GPT.context} tokens, batch ${GPT_BATCH}`,
+  graph: buildGpt(GPT),
+  request: {
+    inputs: { tokens: { tensor: 'tokens', dtype: 'I32' } },
+    loss: { kind: 'softmax-cross-entropy', output: 'logits', target: 'next' },
+    target: { dtype: 'I32', shape: [GPT.context] },
+  },
+  batch: {
+    tokens: ids(GPT.vocabulary, GPT_BATCH, GPT.context),
+    next: ids(GPT.vocabulary, GPT_BATCH, GPT.context),
+  },
+};
+
+const NETWORKS: readonly Network[] = [
+  convolutional('like LeNet-5', [6, 16], 5, [120, 84]),
+  convolutional('CNN', [16, 32], 3, [64]),
+  transformer,
+];
+
 export async function networksTable(turns: Turns): Promise<string> {
-  const lines = [await line(lenet(), turns), await line(transformer(), turns)];
+  const lines = [];
+  for (const network of NETWORKS) lines.push(await line(network, turns));
   return table(
     ['milliseconds a batch', 'FORWARD', 'MIN..MAX', 'WITH BACKWARD', 'MIN..MAX', 'BACKWARD IS', 'MIN..MAX'],
     lines,
   );
 }
 
-async function line({ name, model, parameters, inputs }: Network, turns: Turns): Promise<string[]> {
-  const graph = gradientGraph(model, await inferTypes(model), 'loss', parameters);
-  // The same graph without its gradients: parameters are inputs of both.
-  const output = graph.graph.output.filter((each) => each.name === 'loss');
-  const forward = prune({ ...graph, graph: { ...graph.graph, output } });
-  const [ahead, both] = [
-    await nativeRuntime().load(encodeModel(forward)),
-    await nativeRuntime().load(encodeModel(graph)),
-  ];
-  const values: Record<string, TensorValue> = { ...inputs };
-  for (const tensor of model.graph.initializer)
-    if (parameters.includes(tensor.name)) values[tensor.name] = tensorValue(tensor);
-  const outputs = ['loss', ...parameters.map(gradientName)];
+async function line({ name, graph, request, batch }: Network, turns: Turns): Promise<string[]> {
+  const model = decodeModel(graph);
+  const training = buildTrainingGraph(model, await inferTypes(model), request);
+  const program = await loadProgram(training.graph, training.parameters);
+  const forward = await forwardOf(training.graph);
+  const values: Record<string, TensorValue> = {};
+  for (const [tensor, value] of Object.entries(batch)) values[TRAINING_NAMES.data(tensor)] = value;
+  for (const { name, shape, offset, length } of training.parameters) {
+    const data = training.initial.subarray(offset, offset + length);
+    values[TRAINING_NAMES.parameter(name)] = { dtype: 'F32', shape, data };
+  }
   const times = await takeTurns(
     [
-      { name: 'forward', turn: repeat(() => ahead.run(values, ['loss'])) },
-      { name: 'both', turn: repeat(() => both.run(values, outputs)) },
+      { name: 'forward', turn: repeat(() => forward.run(values, [TRAINING_NAMES.loss])) },
+      { name: 'both', turn: repeat(() => program.gradients(training.initial, batch)) },
     ],
     turns,
   );
-  await Promise.all([ahead.release(), both.release()]);
+  await Promise.all([program.release(), forward.release()]);
   const [ofForward, ofBoth] = [times.get('forward')!, times.get('both')!];
   const backward = ratios(
-    ofBoth.map((milliseconds, round) => milliseconds - ofForward[round]!),
+    ofBoth.map((both, round) => both - ofForward[round]!),
     ofForward,
   );
-  const cells = [ofForward, ofBoth].map(spread).flatMap((each) => [each.median.toFixed(2), range(each, 2)]);
+  const [f, b] = [spread(ofForward), spread(ofBoth)];
+  const cells = [f.median.toFixed(2), range(f, 2), b.median.toFixed(2), range(b, 2)];
   return [name, ...cells, `${backward.median.toFixed(2)} × forward`, range(backward, 2)];
+}
+
+/** The loss alone, of the same parameters and data. */
+function forwardOf(training: Uint8Array) {
+  const model = decodeModel(training);
+  const output = model.graph.output.filter((each) => each.name === TRAINING_NAMES.loss);
+  return nativeRuntime().load(encodeModel(prune({ ...model, graph: { ...model.graph, output } })));
 }

@@ -1,8 +1,16 @@
-/** A decoder-only transformer as PyTorch exports it: weights transposed, Gelu and the split into heads spelled out. */
-import { GraphBuilder } from '../../../../core/onnx/builder.ts';
-import { createRandom } from '../../../../core/random.ts';
-import { elementCount } from '../../../../core/tensors/tensor.ts';
-import type { Network } from './network.ts';
+/**
+ * What the backward pass of a transformer costs beside its forward pass: two layers of width 128 over 64 tokens,
+ * 16 sequences, on one thread. Both take the parameters as inputs; rounds alternate, so that a busy machine slows both.
+ * Usage: node test/bench/transformer.ts
+ */
+import { Tensor, type InferenceSession } from 'onnxruntime-node';
+import { createSession } from '../../cloud/adapters/onnxruntime-session.ts';
+import { inferTypes } from '../../cloud/adapters/onnxruntime-types.ts';
+import { gradientGraph, gradientName } from '../../core/autodiff/gradient-graph.ts';
+import { GraphBuilder } from '../../core/onnx/builder.ts';
+import { encodeModel, type Model } from '../../core/onnx/model.ts';
+import { tensorValue } from '../../core/onnx/tensor.ts';
+import { createRandom } from '../../core/random.ts';
 
 const LAYERS = 2;
 const WIDTH = 128;
@@ -10,16 +18,17 @@ const TOKENS = 64;
 const SEQUENCES = 16;
 const VOCABULARY = 256;
 const HEADS = 4;
+const ROUNDS = 60;
 
-export function transformer(): Network {
-  const random = createRandom(1);
+const random = createRandom(1);
+
+/** As PyTorch exports it: weights transposed, Gelu and the split into heads spelled out. */
+function transformer(): { model: Model; parameters: readonly string[] } {
   const g = new GraphBuilder();
   const parameters: string[] = [];
   const parameter = (name: string, shape: number[], offset = 0): string => {
-    const data = Float32Array.from(
-      { length: elementCount(shape) },
-      () => offset + 0.04 * (random.uniform() - 0.5),
-    );
+    const length = shape.reduce((product, size) => product * size, 1);
+    const data = Float32Array.from({ length }, () => offset + 0.04 * (random.uniform() - 0.5));
     parameters.push(name);
     return g.initializer(name, { dtype: 'F32', shape, data });
   };
@@ -71,14 +80,50 @@ export function transformer(): Network {
   const rows = [g.op('Reshape', [logits, ints(-1, VOCABULARY)]), g.op('Reshape', ['labels', ints(-1)])];
   g.op('SoftmaxCrossEntropyLoss', rows, { reduction: 'mean' }, 'loss');
   g.output({ name: 'loss', dtype: 'F32', shape: [] });
-  const ids = () => {
-    const data = BigInt64Array.from({ length: SEQUENCES * TOKENS }, () => BigInt(random.below(VOCABULARY)));
-    return { dtype: 'I64', shape: [SEQUENCES, TOKENS], data } as const;
-  };
-  return {
-    name: `GPT, ${LAYERS} layers of ${WIDTH}, ${HEADS} heads, ${TOKENS} tokens, batch ${SEQUENCES}`,
-    model: g.build('transformer'),
-    parameters,
-    inputs: { ids: ids(), labels: ids() },
-  };
+  return { model: g.build('transformer'), parameters };
 }
+
+const { model, parameters } = transformer();
+const gradients = gradientGraph(model, await inferTypes(model), 'loss', parameters);
+const forward = {
+  ...model,
+  graph: {
+    ...model.graph,
+    input: gradients.graph.input,
+    initializer: model.graph.initializer.filter((tensor) => !parameters.includes(tensor.name)),
+  },
+};
+const sessions = [
+  await createSession(encodeModel(forward)),
+  await createSession(encodeModel(gradients)),
+] as const;
+
+const ids = () => {
+  const data = BigInt64Array.from({ length: SEQUENCES * TOKENS }, () => BigInt(random.below(VOCABULARY)));
+  return new Tensor('int64', data, [SEQUENCES, TOKENS]);
+};
+const feeds: Record<string, Tensor> = { ids: ids(), labels: ids() };
+const fetches: Record<string, Tensor | null> = { loss: null };
+for (const tensor of model.graph.initializer) {
+  if (!parameters.includes(tensor.name)) continue;
+  const data = tensorValue(tensor).data as Float32Array;
+  feeds[tensor.name] = new Tensor('float32', data, tensor.dims);
+  fetches[gradientName(tensor.name)] = new Tensor('float32', new Float32Array(data.length), tensor.dims);
+}
+
+async function milliseconds(
+  session: InferenceSession,
+  outputs: Record<string, Tensor | null>,
+): Promise<number> {
+  const start = performance.now();
+  await session.run(feeds, outputs);
+  return performance.now() - start;
+}
+const times: [number, number][] = [];
+for (let round = 0; round < ROUNDS; round++)
+  times.push([await milliseconds(sessions[0], { loss: null }), await milliseconds(sessions[1], fetches)]);
+const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+const [ahead, both] = [0, 1].map((i) => median(times.map((time) => time[i]!))) as [number, number];
+console.log(
+  `forward ${ahead.toFixed(1)} ms, backward ${(both - ahead).toFixed(1)} ms: ${((both - ahead) / ahead).toFixed(2)} times forward`,
+);
