@@ -28,8 +28,8 @@ export interface Turns {
   readonly milliseconds: number;
 }
 
-/** Milliseconds before the first round: V8 compiles WebAssembly twice, the second time when it is seen to be hot. */
-const WARM_UP = 2500;
+/** Milliseconds before the first round, in which runtimes allocate and compile. */
+const WARM_UP = 1000;
 
 /** @returns name → milliseconds of one unit of work, of each round */
 export async function takeTurns(
