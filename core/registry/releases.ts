@@ -54,7 +54,8 @@ export async function releaseOfJob(
   job: string,
   head?: number,
 ): Promise<Release | undefined> {
-  for await (const release of newestFirst(store, model, head)) if (release.lineage.job === job) return release;
+  for await (const release of newestFirst(store, model, head))
+    if (release.lineage.job === job) return release;
   return undefined;
 }
 
