@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { type Stack, startStack } from '../../local/stack.ts';
+import type { Stack } from '../../local/stack.ts';
 import { type Client, createClient } from '../client.ts';
 import { DEFAULT_PORT, stateDirectory } from '../connection.ts';
 import { ensureMnist, sampleLine, sendSamples, summarize, type Summary } from '../main-job.ts';
@@ -29,6 +29,8 @@ async function up(options: UpOptions): Promise<void> {
   const interrupted = onInterrupt();
   const stateDir = stateDirectory(options.state);
   console.log('Causeway: starting the Workers, the bucket, the queue and the functions …');
+  // The stack's parts are many: only this command waits for them to load.
+  const { startStack } = await import('../../local/stack.ts');
   const stack = await startStack({
     stateDir,
     port: options.port,
