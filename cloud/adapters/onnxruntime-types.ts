@@ -1,11 +1,11 @@
 /** Types and shapes of every value in a model, by ONNX Runtime's own inference. */
 import { isDefaultDomain } from '../../core/onnx/check.ts';
 import { foldIntegers } from '../../core/onnx/fold.ts';
-import type { Model } from '../../core/onnx/model.ts';
-import { encodeModel } from '../../core/onnx/model.ts';
-import type { NodeProto } from '../../core/onnx/proto.ts';
-import { dtypeOfOnnx } from '../../core/tensors/dtypes.ts';
-import type { TensorSpec } from '../../core/tensors/tensor.ts';
+import { valueInfo } from '../../core/onnx/builder.ts';
+import { encodeModel, type Model } from '../../core/onnx/model.ts';
+import type { GraphProto, NodeProto, TensorProto } from '../../core/onnx/proto.ts';
+import { DTYPES, dtypeOfOnnx } from '../../core/tensors/dtypes.ts';
+import { elementCount, type TensorSpec } from '../../core/tensors/tensor.ts';
 import { createSession, specOf } from './onnxruntime-session.ts';
 
 /** The runtime infers nothing for GroupNormalization, and so nothing after it: its result is typed as its input. */
@@ -13,6 +13,25 @@ const typed = (node: NodeProto): NodeProto =>
   node.opType === 'GroupNormalization' && isDefaultDomain(node.domain)
     ? { ...node, opType: 'Identity', input: node.input.slice(0, 1), attribute: [] }
     : node;
+
+/** Elements from which a float32 initializer holds weights: nothing that a shape could depend on. */
+const WEIGHTS = 1024;
+
+/** Weights tell nothing about types: as inputs they are declared, and not copied into the runtime. */
+function withoutWeights(graph: GraphProto): GraphProto {
+  const declared = new Set(graph.input.map((input) => input.name));
+  const isWeights = ({ dataType, dims }: TensorProto) =>
+    dataType === DTYPES.F32.onnx && elementCount(dims) >= WEIGHTS;
+  const weights = graph.initializer.filter(isWeights);
+  const inputs = weights
+    .filter(({ name }) => !declared.has(name))
+    .map(({ name, dims }) => valueInfo({ name, dtype: 'F32', shape: dims }));
+  return {
+    ...graph,
+    input: [...graph.input, ...inputs],
+    initializer: graph.initializer.filter((tensor) => !isWeights(tensor)),
+  };
+}
 
 /**
  * The runtime does not follow every computation on shapes that exporters write (a slice's end as a dimension divided
@@ -41,11 +60,10 @@ async function typesAsWritten(model: Model): Promise<Map<string, TensorSpec>> {
     .flatMap((node) => node.output)
     .filter((name) => name !== '' && !declared.has(name));
   const output = [...graph.output, ...hidden.map((name) => ({ name, docString: '' }))];
+  const given = withoutWeights(graph);
   const session = await createSession(
-    encodeModel({ ...model, graph: { ...graph, node: graph.node.map(typed), output } }),
-    {
-      optimize: false,
-    },
+    encodeModel({ ...model, graph: { ...given, node: given.node.map(typed), output } }),
+    { optimize: false },
   );
   const types = new Map<string, TensorSpec>();
   try {

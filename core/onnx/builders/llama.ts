@@ -7,6 +7,7 @@ import { Fault } from '../../errors.ts';
 import type { TensorValue } from '../../tensors/tensor.ts';
 import { GraphBuilder } from '../builder.ts';
 import type { Model } from '../model.ts';
+import { tensorProto } from '../tensor.ts';
 
 export interface LlamaConfig {
   /** Width of the residual stream. */
@@ -166,14 +167,14 @@ function constantsFor(graph: GraphBuilder) {
     integer: (value: number) =>
       graph.constant({ dtype: 'I64', shape: [], data: BigInt64Array.of(BigInt(value)) }),
     float: (value: number) => graph.constant({ dtype: 'F32', shape: [], data: Float32Array.of(value) }),
-    matrix: (rows: number, columns: number, at: (row: number, column: number) => number) =>
-      graph.constant({
-        dtype: 'F32',
-        shape: [rows, columns],
-        data: Float32Array.from({ length: rows * columns }, (_, i) =>
-          at(Math.floor(i / columns), i % columns),
-        ),
-      }),
+    /** A node, not an initializer: float32 initializers are what training changes. */
+    matrix(rows: number, columns: number, at: (row: number, column: number) => number) {
+      const data = Float32Array.from({ length: rows * columns }, (_, i) =>
+        at(Math.floor(i / columns), i % columns),
+      );
+      const tensor = tensorProto('', { dtype: 'F32', shape: [rows, columns], data });
+      return graph.op('Constant', [], { value: { tensor } });
+    },
   };
 }
 

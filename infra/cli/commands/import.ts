@@ -5,6 +5,7 @@ import { connectStore } from '../connection.ts';
 import { readCsv } from '../datasets/csv.ts';
 import { describe } from '../datasets/describe.ts';
 import { readIdx } from '../datasets/idx.ts';
+import { readText, type TextOptions } from '../datasets/text.ts';
 import { printJson } from '../output.ts';
 import { decimal, stateOption, wholeNumber } from './options.ts';
 
@@ -44,6 +45,16 @@ export function importCommand(): Command {
     .option('--seed <n>', 'of the split', wholeNumber(0, 0xffff_ffff), 0)
     .action(async (name: string, options: CommonOptions & CsvOptions) => {
       const { train, test } = await readCsv(options.file, options);
+      await store(name, { train, test }, options);
+    });
+
+  common(command.command('text').description('a text file: rows of tokens, and of the tokens after them'))
+    .requiredOption('--file <file>', 'the text, UTF-8')
+    .option('--tokenizer <file>', "llama2.c's tokenizer.bin (default: each byte is a token)")
+    .option('--length <n>', 'tokens of one row', wholeNumber(1, 65_536), 128)
+    .option('--test, --test-share <share>', 'share of the text held out, from its end', decimal(0, 0.9), 0.1)
+    .action(async (name: string, options: CommonOptions & TextOptions & { readonly file: string }) => {
+      const { train, test } = await readText(options.file, options);
       await store(name, { train, test }, options);
     });
 
