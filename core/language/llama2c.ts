@@ -3,7 +3,7 @@
  * little-endian int32, then float32 weights kind by kind, each kind for all layers.
  */
 import { Fault } from '../errors.ts';
-import { checkLlamaConfig, type LlamaConfig, llamaShapes } from '../onnx/builders/llama.ts';
+import { checkLlamaConfig, type LlamaConfig, llamaShapes } from '../onnx/builders/llama-config.ts';
 import { elementCount, type TensorValue } from '../tensors/tensor.ts';
 
 export interface LlamaCheckpoint {

@@ -95,6 +95,28 @@ describe('causeway', () => {
     expect(again.err).toMatch(/has no weight that is large enough/);
   });
 
+  test('imports a text and trains a transformer on its bytes', { timeout: 60_000 }, async () => {
+    const file = join(folder, 'notes.txt');
+    await writeFile(file, 'the whale swims, the ship sails, the whale dives. '.repeat(60));
+    const imported = await causeway(
+      ...words(`import text notes --file ${file} --length 16 --test 0.2 --json`),
+    );
+    expect(imported, imported.err).toMatchObject({ code: 0 });
+    const row = { dtype: 'U8', shape: [16] };
+    expect(JSON.parse(imported.out)).toMatchObject({ tensors: { tokens: row, targets: row } });
+    const trained = await causeway(
+      ...words('train notes --data notes --input tokens --target targets --build gpt --vocabulary 256'),
+      ...words('--layers 1 --heads 2 --width 32 --batch-size 8 --epochs 20 --learning-rate 0.01 --json'),
+    );
+    expect(trained.code, trained.err + trained.out).toBe(0);
+    const { metrics } = JSON.parse(trained.out) as { metrics: Record<string, number> };
+    // How often each letter occurs would be a perplexity of 11.8: this one knows what comes after what.
+    expect(metrics['perplexity']).toBeLessThan(8);
+
+    const missing = await causeway(...words(`import text notes --file ${file} --tokenizer ${file}`));
+    expect(missing).toMatchObject({ code: 2, err: expect.stringContaining('not a llama2.c tokenizer') });
+  });
+
   test('builds a model, starts it anew, fine-tunes it by adapters', { timeout: 60_000 }, async () => {
     const file = join(folder, 'points.onnx');
     const built = await causeway(...words(`build mlp ${file} --inputs 2 --hidden 8 --classes 2 --json`));

@@ -5,7 +5,8 @@ import { inferTypes } from '../../cloud/adapters/onnxruntime-types.ts';
 import { loadProgram } from '../../cloud/training/engine/program.ts';
 import { buildTrainingGraph } from '../../core/autodiff/training-graph.ts';
 import { generate, nextLogitsOf } from '../../core/language/generate.ts';
-import { buildLlama, LLAMA, type LlamaConfig } from '../../core/onnx/builders/llama.ts';
+import type { LlamaConfig } from '../../core/onnx/builders/llama-config.ts';
+import { buildLlama, LLAMA } from '../../core/onnx/builders/llama.ts';
 import { encodeModel } from '../../core/onnx/model.ts';
 import type { TensorValue } from '../../core/tensors/tensor.ts';
 import { referenceLogits, tinyConfig, tinyWeights } from '../unit/language/tiny-llama.ts';
@@ -98,11 +99,11 @@ describe.each(VARIANTS.slice(0, 2))('gradients: %s', (_, config) => {
   it('are the central differences of the formulas, in every weight', async () => {
     const weights = tinyWeights(config, 7);
     const model = buildLlama(config, weights);
-    const tokens = { tensor: 'tokens', dtype: 'U8', shape: [5] } as const;
+    const row = { dtype: 'U8' as const, shape: [5] };
     const training = buildTrainingGraph(model, await inferTypes(model), {
-      inputs: { [LLAMA.tokens]: tokens },
+      inputs: { [LLAMA.tokens]: { tensor: 'tokens', ...row } },
       loss: { kind: 'softmax-cross-entropy', output: LLAMA.logits, target: 'targets' },
-      target: tokens,
+      target: row,
     });
     const program = await loadProgram(training.graph, training.parameters);
     const column = (from: number): TensorValue => ({

@@ -8,22 +8,7 @@ import type { TensorValue } from '../../tensors/tensor.ts';
 import { GraphBuilder } from '../builder.ts';
 import type { Model } from '../model.ts';
 import { tensorProto } from '../tensor.ts';
-
-export interface LlamaConfig {
-  /** Width of the residual stream. */
-  readonly dimension: number;
-  /** Width inside the feed-forward blocks. */
-  readonly hiddenDimension: number;
-  readonly layers: number;
-  readonly heads: number;
-  /** Heads of keys and values; each serves `heads / keyValueHeads` heads of queries. */
-  readonly keyValueHeads: number;
-  readonly vocabulary: number;
-  /** Tokens a sequence may have. */
-  readonly contextLength: number;
-  /** The classifier is the embedding itself; otherwise it is a weight of its own, `output.weight`. */
-  readonly isClassifierShared: boolean;
-}
+import { checkLlamaConfig, type LlamaConfig, llamaShapes } from './llama-config.ts';
 
 /** Names of the graph's ends. */
 export const LLAMA = {
@@ -39,47 +24,6 @@ export const LLAMA = {
 const EPSILON = 1e-5;
 /** Base of the rotary frequencies (Su et al. 2021, arXiv:2104.09864). */
 const ROTARY_BASE = 10_000;
-
-/** @throws Fault `invalid` naming the first number that cannot be */
-export function checkLlamaConfig(config: LlamaConfig): void {
-  const { dimension, heads, keyValueHeads } = config;
-  const refuse = (field: keyof LlamaConfig, message: string): never => {
-    throw new Fault('invalid', `${field} is ${config[field]}: ${message}`, { field });
-  };
-  for (const [field, value] of Object.entries(config)) {
-    if (typeof value === 'number' && !(Number.isInteger(value) && value >= 1 && value < 2 ** 24))
-      refuse(field as keyof LlamaConfig, 'it must be a whole number from 1 to 16777215');
-  }
-  if (dimension % (2 * heads) !== 0)
-    refuse('dimension', `it must be an even number for each of the ${heads} heads`);
-  if (heads % keyValueHeads !== 0)
-    refuse('keyValueHeads', `it must divide the number of heads, which is ${heads}`);
-}
-
-/** Shapes of the weights by the names Meta gave them. A matrix is `[out, in]`. */
-export function llamaShapes(config: LlamaConfig): ReadonlyMap<string, readonly number[]> {
-  const { dimension, hiddenDimension, layers, heads, keyValueHeads, vocabulary } = config;
-  const keyValue = (dimension / heads) * keyValueHeads;
-  const layer = {
-    'attention_norm.weight': [dimension],
-    'attention.wq.weight': [dimension, dimension],
-    'attention.wk.weight': [keyValue, dimension],
-    'attention.wv.weight': [keyValue, dimension],
-    'attention.wo.weight': [dimension, dimension],
-    'ffn_norm.weight': [dimension],
-    'feed_forward.w1.weight': [hiddenDimension, dimension],
-    'feed_forward.w2.weight': [dimension, hiddenDimension],
-    'feed_forward.w3.weight': [hiddenDimension, dimension],
-  };
-  return new Map<string, readonly number[]>([
-    ['tok_embeddings.weight', [vocabulary, dimension]],
-    ...Array.from({ length: layers }, (_, i) =>
-      Object.entries(layer).map(([name, shape]) => [`layers.${i}.${name}`, shape] as const),
-    ).flat(),
-    ['norm.weight', [dimension]],
-    ...(config.isClassifierShared ? [] : [['output.weight', [vocabulary, dimension]] as const]),
-  ]);
-}
 
 /**
  * The graph, with the weights as views, not copies: encode it once, and only where bytes are needed. Its ends are
@@ -168,7 +112,7 @@ function constantsFor(graph: GraphBuilder) {
       graph.constant({ dtype: 'I64', shape: [], data: BigInt64Array.of(BigInt(value)) }),
     float: (value: number) => graph.constant({ dtype: 'F32', shape: [], data: Float32Array.of(value) }),
     /** A node, not an initializer: float32 initializers are what training changes. */
-    matrix(rows: number, columns: number, at: (row: number, column: number) => number) {
+    matrix: (rows: number, columns: number, at: (row: number, column: number) => number) => {
       const data = Float32Array.from({ length: rows * columns }, (_, i) =>
         at(Math.floor(i / columns), i % columns),
       );

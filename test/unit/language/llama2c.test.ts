@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { llama2cLength, parseLlama2c } from '../../../core/language/llama2c.ts';
-import { buildLlama, LLAMA, llamaShapes } from '../../../core/onnx/builders/llama.ts';
+import { llamaShapes } from '../../../core/onnx/builders/llama-config.ts';
+import { buildLlama, LLAMA } from '../../../core/onnx/builders/llama.ts';
 import { decodeModel, encodeModel } from '../../../core/onnx/model.ts';
 import { signatureOf } from '../../../core/onnx/signature.ts';
 import { llama2cFile, tinyConfig, tinyWeights } from './tiny-llama.ts';

@@ -1,5 +1,5 @@
 /** A llama2.c checkpoint of random weights, and the model's formulas written out plainly in float64. */
-import { llamaShapes, type LlamaConfig } from '../../../core/onnx/builders/llama.ts';
+import { llamaShapes, type LlamaConfig } from '../../../core/onnx/builders/llama-config.ts';
 import { createRandom } from '../../../core/random.ts';
 import { elementCount, type TensorValue } from '../../../core/tensors/tensor.ts';
 
