@@ -1,61 +1,92 @@
 /**
- * The rules around every policy, in order: a pin holds; what failed this request is not asked again; a half-open
- * target gets its one trial; an ejected one is left out while another is healthy; among the rest the policy ranks.
+ * The rules around every policy, in order: a pin and a cost ceiling exclude; what failed this request is not asked
+ * again; a half-open target gets its one trial; an ejected one is left out while another is healthy; among the rest
+ * the policy ranks.
  */
 import { affordable, attemptLimit } from './limits.ts';
-import { type Decision, type Policy, type RouteRequest, take, type TargetSnapshot } from './policy.ts';
+import {
+  type Decision,
+  least,
+  type Policy,
+  predict,
+  type Prediction,
+  type Reason,
+  type RouteRequest,
+  type TargetSnapshot,
+  type View,
+} from './policy.ts';
+import type { TargetId } from './targets.ts';
 
-export interface Choice extends Decision {
+export interface Choice<Memory = unknown> extends Decision {
   /** Milliseconds this attempt may take: what it leaves of the deadline is for the fallback. */
   readonly limitMs: number;
+  /** All that might have been taken, the chosen one among them. */
+  readonly considered: readonly Prediction[];
+  readonly memory: Memory;
+  /** Targets to be asked for their load. */
+  readonly probes: readonly TargetId[];
 }
+
+/** What the request leaves to choose from, whatever their health. */
+export function eligible(request: RouteRequest, targets: readonly TargetSnapshot[]): TargetSnapshot[] {
+  const { pin, costCeiling = Infinity, tried } = request;
+  return targets.filter(
+    ({ id, place, cost }) =>
+      (pin === undefined || place === pin) && cost <= costCeiling && !tried.includes(id),
+  );
+}
+
+type Taken<Memory> = Pick<Choice<Memory>, 'memory' | 'probes'> & {
+  readonly target: TargetSnapshot;
+  readonly reason: Reason;
+};
 
 /**
- * @param targets the configured ones, the edge first
- * @param now milliseconds
- * @param random uniform in [0, 1)
- * @returns undefined where there is no target left (or the pinned one is not configured)
+ * @param view its targets are all that are configured, the edge first
+ * @returns undefined where there is no target left
  */
-export function decide(
-  policy: Policy,
-  request: RouteRequest,
-  targets: readonly TargetSnapshot[],
-  now: number,
-  random: () => number,
-): Choice | undefined {
-  const { pin } = request;
-  if (pin !== undefined) {
-    const pinned = targets.find(({ target }) => target === pin);
-    if (pinned === undefined || request.failed === pin) return undefined;
-    return { ...take(pinned, 'pinned', []), limitMs: request.deadlineMs };
-  }
-  const open = targets.filter(({ target }) => target !== request.failed);
-  const decision = choose(policy, request, open, now, random);
-  return decision && { ...decision, limitMs: attemptLimit(decision, request, open) };
+export function decide<Memory>(
+  policy: Policy<Memory>,
+  view: View,
+  memory: Memory,
+): Choice<Memory> | undefined {
+  const open = eligible(view.request, view.targets);
+  const taken = choose(policy, { ...view, targets: open }, memory);
+  if (taken === undefined) return undefined;
+  const decision: Decision = { ...predict(taken.target), reason: taken.reason };
+  return {
+    ...decision,
+    memory: taken.memory,
+    probes: taken.probes,
+    considered: open.map(predict),
+    limitMs: attemptLimit(decision, view.request, open),
+  };
 }
 
-function choose(
-  policy: Policy,
-  request: RouteRequest,
-  open: readonly TargetSnapshot[],
-  now: number,
-  random: () => number,
-): Decision | undefined {
+function choose<Memory>(policy: Policy<Memory>, view: View, memory: Memory): Taken<Memory> | undefined {
+  const { request, targets: open } = view;
   const [first] = open;
   if (first === undefined) return undefined;
-  // One failure is enough for a request: a second target is taken as it is.
-  if (request.failed !== undefined) {
-    if (open.length === 1) return take(first, 'fallback', open);
-    return { ...policy(request, open, now, () => 1), reason: 'fallback' };
-  }
-  if (open.length === 1) return take(first, 'only-target', open);
+  const fixed = (target: TargetSnapshot, reason: Reason) => ({ target, reason, memory, probes: [] });
+  const ranked = (targets: readonly TargetSnapshot[], reason?: Reason) => {
+    const { probes = [], ...chosen } = policy.choose({ ...view, targets }, memory);
+    return { ...chosen, probes, reason: reason ?? chosen.reason };
+  };
   const healthy = open.filter(({ health }) => health === 'healthy');
+  // One failure is enough for a request: no probes, no trials, but what is healthy first.
+  if (request.tried.length > 0) {
+    const target = least(healthy.length > 0 ? healthy : open, (each) => predict(each).predictedMs ?? 0);
+    return fixed(target, 'fallback');
+  }
+  if (open.length === 1) return fixed(first, request.pin === undefined ? 'only-target' : 'pinned');
   const trial = open.find((each) => each.health === 'half-open' && !each.trialUnderWay);
-  if (trial !== undefined && affordable(trial, healthy, request.deadlineMs))
-    return take(trial, 'trial', open);
+  if (trial !== undefined && affordable(trial, healthy, request.deadlineMs)) return fixed(trial, 'trial');
+  if (healthy.length === 0) return ranked(open, request.pin === undefined ? undefined : 'pinned');
   const [sole] = healthy;
-  if (sole === undefined) return policy(request, open, now, random);
-  if (healthy.length > 1) return policy(request, healthy, now, random);
-  const ejected = open.find((each) => each !== sole);
-  return take(sole, ejected?.target === 'edge' ? 'edge-ejected' : 'cloud-ejected', open);
+  if (healthy.length === 1 && sole !== undefined && open.length > 1) {
+    const out = open.filter((each) => each !== sole);
+    const isPlace = out.every(({ place }) => place !== sole.place);
+    return fixed(sole, isPlace ? `${out[0]!.place}-ejected` : 'ejected');
+  }
+  return ranked(healthy, request.pin === undefined ? undefined : 'pinned');
 }

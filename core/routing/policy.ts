@@ -1,11 +1,12 @@
 /**
  * What a routing policy is: a pure function from the request and what is known of the targets to a decision with its
- * reason. It runs in the router as it does in a simulator: time and randomness are arguments.
+ * reason. It runs in the router as it does in the simulator: time and randomness are arguments, and what it must
+ * remember from one request to the next (a turn, a pool of probes) is a value that goes in and comes out.
  *
- * A policy only ranks: pins, ejections, half-open trials and fallbacks are the same for every policy and are applied
- * around it, in decide.ts.
+ * A policy only ranks: pins, exclusions, cost ceilings, ejections, half-open trials and fallbacks are the same for
+ * every policy and are applied around it, in decide.ts.
  */
-import type { TargetName } from './targets.ts';
+import type { Place, TargetConfig, TargetId } from './targets.ts';
 
 /** Every reason there is; docs/routing.md says when each is given. */
 export const REASONS = [
@@ -13,14 +14,25 @@ export const REASONS = [
   'only-target',
   'edge-faster',
   'cloud-faster',
+  'cheaper',
   'edge-first',
+  'cloud-first',
+  'turn',
+  'random',
+  'weight',
+  'least-requests',
+  'least-cost',
+  'cold-probe',
+  'hot-probe',
   'no-estimate',
   'deadline',
   'probe',
   'trial',
   'edge-ejected',
   'cloud-ejected',
+  'ejected',
   'fallback',
+  'hedge',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
@@ -28,74 +40,137 @@ export interface RouteRequest {
   readonly model: string;
   /** Of the payload. */
   readonly bytes: number;
-  /** Asked for by the client; undefined: any. */
-  readonly pin: TargetName | undefined;
+  /** Asked for by the client: only targets of this place; undefined: any. */
+  readonly pin: Place | undefined;
+  /** Money the client allows for this request, in the unit of {@link TargetConfig.cost}. */
+  readonly costCeiling?: number | undefined;
   /** Milliseconds left until the client stops waiting. */
   readonly deadlineMs: number;
-  /** Failed this very request already. */
-  readonly failed: TargetName | undefined;
+  /** Failed this very request already, or are at it. */
+  readonly tried: readonly TargetId[];
 }
 
 /** `half-open`: its ejection has run out, but nobody has seen it answer since. */
 export type TargetHealth = 'healthy' | 'ejected' | 'half-open';
 
+/** What the time until an answer is made of, in milliseconds. */
+export interface Parts {
+  /** There and back, the payload's transfer included. */
+  readonly network: number;
+  /** Waiting for the requests ahead. */
+  readonly queue: number;
+  /** Computing. */
+  readonly service: number;
+  /** Loading the model, where it is not expected to be loaded. */
+  readonly cold: number;
+}
+
 /** What a router isolate knows of one target, for one request. */
-export interface TargetSnapshot {
-  readonly target: TargetName;
+export interface TargetSnapshot extends TargetConfig {
   readonly health: TargetHealth;
   /** A half-open target has its one trial request under way. */
   readonly trialUnderWay: boolean;
   /** Requests that are there: sent and not yet answered, and those of others that it reported. */
   readonly inFlight: number;
-  /** Requests it works on at the same time, at least 1; further ones queue. */
-  readonly lanes: number;
-  /** Milliseconds for this request on an idle target, the model loaded or not as expected there; null: unknown. */
-  readonly latencyMs: number | null;
+  /** Milliseconds on an idle target with the model loaded, for Peak EWMA; null: unknown. */
+  readonly peakMs: number | null;
+  /** null: nothing is known. */
+  readonly parts: Parts | null;
+  /** The 95th percentile of actual over predicted time, at least 1. */
+  readonly spread: number;
   /** When its latency was last learned, milliseconds on the clock of `now`; null: never. */
   readonly learnedAt: number | null;
 }
 
 /** One target and when it is predicted to answer: milliseconds from now, null where nothing is known. */
 export interface Prediction {
-  readonly target: TargetName;
+  readonly target: TargetId;
   readonly predictedMs: number | null;
+  /** Exceeded by one request in twenty. */
+  readonly p95Ms: number | null;
 }
 
 export interface Decision extends Prediction {
   readonly reason: Reason;
-  /** What was weighed and not taken. */
-  readonly alternatives: readonly Prediction[];
 }
 
-/**
- * @param targets at least one, all of them to be chosen from, the edge first
- * @param now milliseconds
- * @param random uniform in [0, 1)
- */
-export type Policy = (
-  request: RouteRequest,
-  targets: readonly TargetSnapshot[],
-  now: number,
-  random: () => number,
-) => Decision;
-
-/**
- * Milliseconds until a target answers one more request: `latency × (1 + in flight / lanes)`. With one lane this is
- * the cost of Finagle's Peak EWMA, `ewma × (pending + 1)`; a target that scales out by itself has many lanes.
- */
-export function predict({ target, latencyMs, inFlight, lanes }: TargetSnapshot): Prediction {
-  return { target, predictedMs: latencyMs === null ? null : latencyMs * loadFactor(inFlight, lanes) };
+/** What a policy is given. */
+export interface View {
+  readonly request: RouteRequest;
+  /** At least one, all of them to be chosen from, in the order of the configuration: the edge first. */
+  readonly targets: readonly TargetSnapshot[];
+  /** Milliseconds. */
+  readonly now: number;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
 }
 
-/** How much longer an answer takes with so many requests ahead of it: 1 on an idle target. */
-export const loadFactor = (inFlight: number, lanes: number): number => 1 + inFlight / lanes;
+/** A target's own word about its load, asked for by a policy beside the requests. */
+export interface ProbeResult {
+  readonly target: TargetId;
+  /** Requests in the target. */
+  readonly inFlight: number;
+  /** Milliseconds that recent requests took at about that load. */
+  readonly latencyMs: number;
+}
+
+export interface Ranked<Memory> {
+  readonly target: TargetSnapshot;
+  readonly reason: Reason;
+  readonly memory: Memory;
+  /** Targets to be asked for their load now, without waiting. */
+  readonly probes?: readonly TargetId[];
+}
+
+export interface Policy<Memory = unknown> {
+  /** The paper or program it follows. */
+  readonly source: string;
+  /** What it remembers at the start. */
+  readonly initial: Memory;
+  readonly choose: (view: View, memory: Memory) => Ranked<Memory>;
+  /** Takes in the answer to a probe. */
+  readonly probed?: (memory: Memory, result: ProbeResult, now: number) => Memory;
+}
+
+/** A policy that remembers nothing. */
+export function memoryless(
+  source: string,
+  choose: (view: View) => { readonly target: TargetSnapshot; readonly reason: Reason },
+): Policy<null> {
+  return { source, initial: null, choose: (view) => ({ ...choose(view), memory: null }) };
+}
+
+const total = ({ network, queue, service, cold }: Parts): number => network + queue + service + cold;
+
+export function predict({ id, parts, spread }: TargetSnapshot): Prediction {
+  if (parts === null) return { target: id, predictedMs: null, p95Ms: null };
+  const predictedMs = total(parts);
+  return { target: id, predictedMs, p95Ms: predictedMs * spread };
+}
 
 /** Not predicted past the deadline. Of the unknown nothing is predicted. */
 export const mayFit = ({ predictedMs }: Prediction, deadlineMs: number): boolean =>
   predictedMs === null || predictedMs <= deadlineMs;
 
-/** @param all what was to be chosen from, the chosen one among them */
-export function take(chosen: TargetSnapshot, reason: Reason, all: readonly TargetSnapshot[]): Decision {
-  const alternatives = all.filter((each) => each !== chosen).map(predict);
-  return { ...predict(chosen), reason, alternatives };
+/** The first of the least. @param of Infinity: not to be taken, unless all are */
+export function least<T extends object>(items: readonly T[], of: (item: T) => number): T {
+  const [first] = items;
+  if (first === undefined) throw new RangeError('items: must not be empty');
+  let best: T = first;
+  let lowest = of(first);
+  for (const item of items) {
+    const value = of(item);
+    if (value < lowest) {
+      best = item;
+      lowest = value;
+    }
+  }
+  return best;
+}
+
+/** Two different ones, uniformly; both the same where there is only one. */
+export function sampleTwo<T>(items: readonly T[], random: () => number): readonly [T, T] {
+  const first = Math.floor(random() * items.length);
+  const step = items.length < 2 ? 0 : 1 + Math.floor(random() * (items.length - 1));
+  return [items[first]!, items[(first + step) % items.length]!];
 }

@@ -12,19 +12,20 @@ import {
   trialStarted,
   trialUnderWay,
 } from './ejection.ts';
-import { emptyWindow, type Ewma, ewmaValue, observe, remember, type Window } from './estimate.ts';
-import { loadFactor, type Reason, type TargetSnapshot } from './policy.ts';
-import { TARGETS, type TargetName } from './targets.ts';
+import { emptyWindow, remember, type Window } from './estimate.ts';
+import {
+  idleMs,
+  learn,
+  learnAtLeast,
+  type Learned,
+  nothingLearned,
+  partsOf,
+  queueFactor,
+  type Reading,
+} from './learning.ts';
+import type { Reason, RouteRequest, TargetSnapshot } from './policy.ts';
+import type { TargetConfig, TargetId } from './targets.ts';
 
-/**
- * Requests a target works on at once. The edge runs one model at a time in an isolate (create and run are
- * serialised); Lambda gives each request an environment of its own, and this many is where starting them shows.
- */
-export const LANES: Readonly<Record<TargetName, number>> = { edge: 1, cloud: 32 };
-/** Milliseconds after its last answer that a model is taken to be still loaded: idle isolates and functions go. */
-export const WARM_MS = 5 * 60_000;
-/** Models remembered per target as loaded; the least recently answered goes first. */
-export const MODELS = 64;
 /** Milliseconds that a target's report of other routers' requests is believed. */
 export const REPORT_MS = 1_000;
 /**
@@ -34,8 +35,10 @@ export const REPORT_MS = 1_000;
 export const FAIR_TIMEOUT_MS = 1_000;
 
 export interface TargetState {
-  readonly configured: boolean;
+  readonly config: TargetConfig;
   readonly inFlight: number;
+  /** Since when the requests in flight are worked on: the last answer, or the first request to an idle target. */
+  readonly busySince: number;
   /** Requests beyond our own that the target last reported, and when. */
   readonly others: number;
   readonly reportedAt: number;
@@ -43,26 +46,23 @@ export interface TargetState {
   readonly requests: number;
   readonly errors: number;
   readonly ejections: number;
-  /** Milliseconds on an idle target. */
-  readonly warm: Ewma | null;
-  readonly cold: Ewma | null;
+  readonly learned: Learned;
   /** Milliseconds as clients saw them. */
   readonly window: Window;
   readonly health: Health;
-  /** When each model last answered, oldest first. */
-  readonly models: ReadonlyMap<string, number>;
 }
 
-export type RoutingState = Readonly<Record<TargetName, TargetState>>;
+/** In the order of the configuration. */
+export type RoutingState = ReadonlyMap<TargetId, TargetState>;
 
 /** One request to one target. */
-export interface Attempt {
-  readonly target: TargetName;
-  readonly model: string;
+export interface Attempt extends Pick<RouteRequest, 'model' | 'bytes'> {
+  readonly target: TargetId;
   readonly reason: Reason;
   readonly startedAt: number;
-  /** Requests that were there before it. */
-  readonly ahead: number;
+  /** What it waits for, in service times of the requests that were there before it. */
+  readonly queue: number;
+  readonly predictedMs: number | null;
   /** Whether its latency is that of an inference: metadata and refusals are quick and tell nothing. */
   readonly infers: boolean;
 }
@@ -73,76 +73,102 @@ export type AttemptResult =
       readonly kind: 'answered';
       readonly refused: boolean;
       readonly cold: boolean;
+      /** Requests in the target, this one included; null: not reported. */
       readonly reported: number | null;
+      /** Milliseconds in the target; null: not reported, or by a clock that stands still. */
+      readonly serviceMs: number | null;
     }
   /** 5xx or no connection. How quickly it failed is not learned: a target must not win by failing fast. */
   | { readonly kind: 'failed' }
   | { readonly kind: 'timeout' }
-  /** The client went away: it tells nothing. */
+  /** The client went away, or another attempt won: it tells nothing. */
   | { readonly kind: 'cancelled' };
 
-export function initialState(configured: Readonly<Record<TargetName, boolean>>): RoutingState {
-  const target = (name: TargetName): TargetState => ({
-    configured: configured[name],
-    inFlight: 0,
-    others: 0,
-    reportedAt: 0,
-    requests: 0,
-    errors: 0,
-    ejections: 0,
-    warm: null,
-    cold: null,
-    window: emptyWindow(),
-    health: HEALTHY,
-    models: new Map(),
-  });
-  return { edge: target('edge'), cloud: target('cloud') };
+/** @param configs the edge first: of equals the first is taken */
+export function initialState(configs: readonly TargetConfig[]): RoutingState {
+  return new Map(
+    configs.map((config) => [
+      config.id,
+      {
+        config,
+        inFlight: 0,
+        busySince: 0,
+        others: 0,
+        reportedAt: -Infinity,
+        requests: 0,
+        errors: 0,
+        ejections: 0,
+        learned: nothingLearned(),
+        window: emptyWindow(),
+        health: HEALTHY,
+      },
+    ]),
+  );
 }
 
-const load = (state: TargetState, now: number): number =>
-  state.inFlight + (now - state.reportedAt < REPORT_MS ? state.others : 0);
+function known(state: RoutingState, target: TargetId): TargetState {
+  const found = state.get(target);
+  if (found === undefined) throw new RangeError(`there is no target ${target}`);
+  return found;
+}
 
-/** What is known of the configured targets for a request to `model`, the edge first. */
-export function snapshot(state: RoutingState, model: string, now: number): TargetSnapshot[] {
-  const snapshots: TargetSnapshot[] = [];
-  for (const target of TARGETS) {
-    const known = state[target];
-    if (!known.configured) continue;
-    const answeredAt = known.models.get(model);
-    const isWarm = answeredAt !== undefined && now - answeredAt < WARM_MS;
-    const ewma = isWarm ? known.warm : known.cold;
-    snapshots.push({
-      target,
-      health: healthAt(known.health, now),
-      trialUnderWay: trialUnderWay(known.health, now),
-      inFlight: load(known, now),
-      lanes: LANES[target],
-      latencyMs: ewma === null ? null : ewmaValue(ewma, now),
-      learnedAt: ewma === null ? null : ewma.at,
-    });
-  }
-  return snapshots;
+const load = ({ inFlight, others, reportedAt }: TargetState, now: number): number =>
+  inFlight + (now - reportedAt < REPORT_MS ? others : 0);
+
+/** What is known of the targets for a request, in their order. */
+export function snapshot(
+  state: RoutingState,
+  { model, bytes }: Pick<RouteRequest, 'model' | 'bytes'>,
+  now: number,
+): TargetSnapshot[] {
+  return Array.from(state.values(), (target) => {
+    const inFlight = load(target, now);
+    const { learned, config, health } = target;
+    return {
+      ...config,
+      health: healthAt(health, now),
+      trialUnderWay: trialUnderWay(health, now),
+      inFlight,
+      peakMs: idleMs(learned, model, bytes, now),
+      parts: underWay(
+        target,
+        partsOf(learned, { model, bytes, queue: queueFactor(inFlight, config.lanes) }, now),
+        now,
+      ),
+      spread: learned.spread,
+      learnedAt: learned.learnedAt,
+    };
+  });
+}
+
+/** The requests ahead have been worked on for a while: one service time at most of the wait is over already. */
+function underWay({ inFlight, busySince, config }: TargetState, parts: TargetSnapshot['parts'], now: number) {
+  if (parts === null || parts.queue === 0 || inFlight === 0) return parts;
+  const done = Math.min(Math.max(0, now - busySince), parts.service) / config.lanes;
+  return { ...parts, queue: Math.max(0, parts.queue - done) };
 }
 
 export function attemptOf(
   state: RoutingState,
-  choice: Pick<Attempt, 'target' | 'model' | 'reason' | 'infers'>,
+  choice: Omit<Attempt, 'startedAt' | 'queue'>,
   now: number,
 ): Attempt {
-  return { ...choice, startedAt: now, ahead: load(state[choice.target], now) };
+  const target = known(state, choice.target);
+  return { ...choice, startedAt: now, queue: queueFactor(load(target, now), target.config.lanes) };
 }
 
+const withTarget = (state: RoutingState, target: TargetState): RoutingState =>
+  new Map(state).set(target.config.id, target);
+
 export function started(state: RoutingState, { target, reason, startedAt }: Attempt): RoutingState {
-  const known = state[target];
-  return {
-    ...state,
-    [target]: {
-      ...known,
-      inFlight: known.inFlight + 1,
-      requests: known.requests + 1,
-      health: reason === 'trial' ? trialStarted(known.health, startedAt) : known.health,
-    },
-  };
+  const before = known(state, target);
+  return withTarget(state, {
+    ...before,
+    inFlight: before.inFlight + 1,
+    busySince: before.inFlight === 0 ? startedAt : before.busySince,
+    requests: before.requests + 1,
+    health: reason === 'trial' ? trialStarted(before.health, startedAt) : before.health,
+  });
 }
 
 export function ended(
@@ -151,93 +177,62 @@ export function ended(
   result: AttemptResult,
   now: number,
 ): RoutingState {
-  const { target } = attempt;
-  const next = { ...state[target], inFlight: Math.max(0, state[target].inFlight - 1) };
-  return { ...state, [target]: settle(state, next, attempt, result, now) };
+  const before = known(state, attempt.target);
+  const next = { ...before, inFlight: Math.max(0, before.inFlight - 1), busySince: now };
+  return withTarget(state, settle(state, next, attempt, result, now));
 }
+
+const readingOf = (attempt: Attempt, now: number): Omit<Reading, 'serviceMs' | 'isCold'> => ({
+  model: attempt.model,
+  bytes: attempt.bytes,
+  queue: attempt.queue,
+  predictedMs: attempt.predictedMs,
+  elapsedMs: Math.max(0, now - attempt.startedAt),
+});
 
 function settle(
   state: RoutingState,
-  known: TargetState,
+  target: TargetState,
   attempt: Attempt,
   result: AttemptResult,
   now: number,
 ): TargetState {
-  const elapsed = Math.max(0, now - attempt.startedAt);
+  const reading = readingOf(attempt, now);
   switch (result.kind) {
     case 'answered': {
-      const health = succeeded(known.health, attempt.startedAt, now);
-      if (!attempt.infers || result.refused) return { ...known, health };
-      return learn({ ...known, health }, attempt, elapsed, result, now);
+      const health = succeeded(target.health, attempt.startedAt, now);
+      if (!attempt.infers || result.refused) return { ...target, health };
+      const { cold: isCold, serviceMs, reported } = result;
+      return {
+        ...target,
+        health,
+        learned: learn(target.learned, { ...reading, isCold, serviceMs }, now),
+        window: remember(target.window, reading.elapsedMs),
+        // The target counts this request, which is ours and was taken out of our count just now.
+        others: reported === null ? 0 : Math.max(0, reported - 1 - target.inFlight),
+        reportedAt: now,
+      };
     }
     case 'cancelled':
-      return abandoned(known, attempt);
+      return attempt.reason === 'trial' ? { ...target, health: trialAbandoned(target.health) } : target;
     case 'timeout': {
       // It takes at least so long: otherwise a target that never answers in time would never be learned about.
-      const slower = atLeast(known, attempt, elapsed, now);
-      const isFair = elapsed >= FAIR_TIMEOUT_MS || attempt.reason === 'trial';
-      return isFair ? fail(state, slower, attempt, now) : slower;
+      const learned = attempt.infers
+        ? learnAtLeast(target.learned, { ...reading, isCold: false, serviceMs: null }, now)
+        : target.learned;
+      const isFair = reading.elapsedMs >= FAIR_TIMEOUT_MS || attempt.reason === 'trial';
+      return isFair ? fail(state, { ...target, learned }, attempt, now) : { ...target, learned };
     }
     case 'failed':
-      return fail(state, known, attempt, now);
+      return fail(state, target, attempt, now);
   }
 }
 
-const abandoned = (known: TargetState, { reason }: Attempt): TargetState =>
-  reason === 'trial' ? { ...known, health: trialAbandoned(known.health) } : known;
-
-function fail(state: RoutingState, known: TargetState, attempt: Attempt, now: number): TargetState {
-  const mayEject = TARGETS.some(
-    (other) =>
-      other !== attempt.target && state[other].configured && healthAt(state[other].health, now) === 'healthy',
+function fail(state: RoutingState, target: TargetState, attempt: Attempt, now: number): TargetState {
+  const mayEject = Array.from(state.values()).some(
+    ({ config, health }) => config.id !== attempt.target && healthAt(health, now) === 'healthy',
   );
-  const health = failedHealth(known.health, attempt.startedAt, now, mayEject);
-  const isNew = health.kind === 'ejected' && health.since === now && health !== known.health;
-  return { ...known, errors: known.errors + 1, ejections: known.ejections + (isNew ? 1 : 0), health };
-}
-
-/** What the answer would have taken on an idle target, by the same rule as predictions. */
-const unloaded = ({ target, ahead }: Attempt, elapsed: number) => elapsed / loadFactor(ahead, LANES[target]);
-
-function learn(
-  known: TargetState,
-  attempt: Attempt,
-  elapsed: number,
-  { cold, reported }: { readonly cold: boolean; readonly reported: number | null },
-  now: number,
-): TargetState {
-  const reading = unloaded(attempt, elapsed);
-  return {
-    ...known,
-    warm: cold ? known.warm : observe(known.warm, reading, now),
-    cold: cold ? observe(known.cold, reading, now) : known.cold,
-    window: remember(known.window, elapsed),
-    // The target counts this request, which is ours and was taken out of our count just now.
-    others: reported === null ? 0 : Math.max(0, reported - 1 - known.inFlight),
-    reportedAt: now,
-    models: withModel(known.models, attempt.model, now),
-  };
-}
-
-function atLeast(known: TargetState, attempt: Attempt, elapsed: number, now: number): TargetState {
-  const reading = unloaded(attempt, elapsed);
-  const isWarm = now - (known.models.get(attempt.model) ?? -Infinity) < WARM_MS;
-  const ewma = isWarm ? known.warm : known.cold;
-  if (!attempt.infers || (ewma !== null && reading <= ewmaValue(ewma, now))) return known;
-  const slower = observe(ewma, reading, now);
-  return isWarm ? { ...known, warm: slower } : { ...known, cold: slower };
-}
-
-/** The time is kept to a second, so that the map is rarely copied. */
-function withModel(models: ReadonlyMap<string, number>, model: string, now: number) {
-  const last = models.get(model);
-  if (last !== undefined && now - last < 1_000) return models;
-  const next = new Map(models);
-  next.delete(model);
-  next.set(model, now);
-  for (const oldest of next.keys()) {
-    if (next.size <= MODELS) break;
-    next.delete(oldest);
-  }
-  return next;
+  const health = failedHealth(target.health, attempt.startedAt, now, mayEject);
+  const isNew = health.kind === 'ejected' && health.since === now && health !== target.health;
+  return { ...target, errors: target.errors + 1, ejections: target.ejections + (isNew ? 1 : 0), health };
 }

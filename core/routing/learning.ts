@@ -1,0 +1,162 @@
+/**
+ * What one target has taught about its latency: network, service and cold start, each from what it can be seen in.
+ *
+ *   predicted = network(bytes) + queue · service(bytes) + service(bytes) + cold
+ *
+ * `service` is what an idle target with the model loaded takes, per model, by payload size; a reading is divided by
+ * the load there was when its request began, so that queueing is not counted twice. A target that can time itself
+ * says its share of an answer (`x-causeway-service-ms`), the rest is `network`; a Worker's clock stands still while it
+ * computes, so at the edge all is service. `cold` is by how much an answer for which the model had to be loaded is above
+ * that; cold starts are learned over all models, since the next one is of a model that nothing is known of.
+ */
+import { type Ewma, ewmaValue, observe, quantile, remember, type Window, emptyWindow } from './estimate.ts';
+import { EMPTY_LINE, learnLine, type Line, resized, slopeOf } from './line.ts';
+import type { Parts } from './policy.ts';
+
+/** Milliseconds after its last answer that a model is taken to be still loaded: idle isolates and functions go. */
+export const WARM_MS = 5 * 60_000;
+/** Models remembered per target; the least recently answered goes first. */
+export const MODELS = 64;
+/** Ratios of actual to predicted time between two looks at their percentile: sorting is not free. */
+const SPREAD_EVERY = 8;
+const SPREAD_QUANTILE = 0.95;
+
+/** A part of the latency, by payload size. */
+interface Sized {
+  /** At the mean size of `line`. */
+  readonly ewma: Ewma | null;
+  readonly line: Line;
+}
+
+const UNKNOWN: Sized = { ewma: null, line: EMPTY_LINE };
+
+function learnSized({ ewma, line }: Sized, bytes: number, ms: number, now: number): Sized {
+  const next = learnLine(line, bytes, ms, now);
+  const slope = slopeOf(next);
+  // Moving the mean size moves what the estimate stands for.
+  const moved = ewma && slope > 0 ? shift(ewma, slope * (next.bytes - line.bytes)) : ewma;
+  return { ewma: observe(moved, resized(ms, slope, bytes, next.bytes), now), line: next };
+}
+
+const shift = (ewma: Ewma, by: number): Ewma => ({
+  ...ewma,
+  mean: Math.max(0, ewma.mean + by),
+  level: Math.max(0, ewma.level + by),
+});
+
+function sizedValue({ ewma, line }: Sized, bytes: number, now: number): number | null {
+  return ewma === null ? null : resized(ewmaValue(ewma, now), slopeOf(line), line.bytes, bytes);
+}
+
+interface ModelKnown {
+  readonly service: Sized;
+  /** When it last answered, milliseconds. */
+  readonly answeredAt: number;
+}
+
+export interface Learned {
+  readonly network: Sized;
+  /** Loading and computing together, of any model. */
+  readonly cold: Ewma | null;
+  /** The least recently answered first. */
+  readonly models: ReadonlyMap<string, ModelKnown>;
+  /** Actual over predicted. */
+  readonly ratios: Window;
+  readonly spread: number;
+  readonly learnedAt: number | null;
+}
+
+export const nothingLearned = (): Learned => ({
+  network: UNKNOWN,
+  cold: null,
+  models: new Map(),
+  ratios: emptyWindow(),
+  spread: 1,
+  learnedAt: null,
+});
+
+/** How long one more request waits, in service times of those ahead. */
+export const queueFactor = (inFlight: number, lanes: number): number =>
+  Math.max(0, inFlight + 1 - lanes) / lanes;
+
+export interface Question {
+  readonly model: string;
+  readonly bytes: number;
+  /** Waiting in service times, see {@link queueFactor}. */
+  readonly queue: number;
+}
+
+/** @returns null where nothing is known: of the warm model, or of a cold start where one is expected */
+export function partsOf(known: Learned, { model, bytes, queue }: Question, now: number): Parts | null {
+  const own = known.models.get(model);
+  const isWarm = own !== undefined && now - own.answeredAt < WARM_MS;
+  const warm = own === undefined ? null : sizedValue(own.service, bytes, now);
+  const cold = known.cold === null ? null : ewmaValue(known.cold, now);
+  if ((isWarm ? warm : cold) === null) return null;
+  const service = warm ?? 0;
+  return {
+    network: sizedValue(known.network, bytes, now) ?? 0,
+    queue: queue * service,
+    service,
+    cold: isWarm ? 0 : Math.max(0, cold! - service),
+  };
+}
+
+/** Milliseconds on an idle target with the model loaded; null: unknown. */
+export function idleMs(known: Learned, model: string, bytes: number, now: number): number | null {
+  return sizedValue(known.models.get(model)?.service ?? UNKNOWN, bytes, now);
+}
+
+export interface Reading extends Question {
+  /** Milliseconds the answer took. */
+  readonly elapsedMs: number;
+  /** Of these in the target, where it can time itself. */
+  readonly serviceMs: number | null;
+  readonly isCold: boolean;
+  /** What was predicted when it was sent. */
+  readonly predictedMs: number | null;
+}
+
+export function learn(known: Learned, reading: Reading, now: number): Learned {
+  const { model, bytes, queue, elapsedMs, isCold } = reading;
+  const inTarget = Math.min(elapsedMs, reading.serviceMs ?? elapsedMs);
+  const network = learnSized(known.network, bytes, elapsedMs - inTarget, now);
+  const unloaded = inTarget / (1 + queue);
+  const own = known.models.get(model)?.service ?? UNKNOWN;
+  const service = isCold ? own : learnSized(own, bytes, unloaded, now);
+  return {
+    network,
+    cold: isCold ? observe(known.cold, unloaded, now) : known.cold,
+    models: withModel(known.models, model, { service, answeredAt: now }),
+    ...spreadOf(known, reading),
+    learnedAt: now,
+  };
+}
+
+/** It takes at least so long: otherwise a target that never answers in time would never be learned about. */
+export function learnAtLeast(known: Learned, reading: Reading, now: number): Learned {
+  const expected = partsOf(known, reading, now);
+  const total = expected && expected.network + expected.queue + expected.service + expected.cold;
+  if (total !== null && reading.elapsedMs <= total) return known;
+  const own = known.models.get(reading.model);
+  const isCold = own === undefined || now - own.answeredAt >= WARM_MS;
+  return learn(known, { ...reading, isCold, serviceMs: null }, now);
+}
+
+function spreadOf({ ratios, spread }: Learned, { elapsedMs, predictedMs }: Reading) {
+  if (predictedMs === null || predictedMs <= 0) return { ratios, spread };
+  const next = remember(ratios, elapsedMs / predictedMs);
+  if (next.added % SPREAD_EVERY !== 0) return { ratios: next, spread };
+  return { ratios: next, spread: Math.max(1, quantile(next, SPREAD_QUANTILE) ?? 1) };
+}
+
+function withModel(models: ReadonlyMap<string, ModelKnown>, model: string, known: ModelKnown) {
+  const next = new Map(models);
+  next.delete(model);
+  next.set(model, known);
+  for (const oldest of next.keys()) {
+    if (next.size <= MODELS) break;
+    next.delete(oldest);
+  }
+  return next;
+}
