@@ -25,6 +25,8 @@ export interface Choice<Memory = unknown> extends Decision {
   readonly memory: Memory;
   /** Targets to be asked for their load. */
   readonly probes: readonly TargetId[];
+  /** Gets the same request at the same time, if the budget for second requests allows. */
+  readonly shadow: Prediction | undefined;
 }
 
 /** What the request leaves to choose from, whatever their health. */
@@ -37,6 +39,7 @@ export function eligible(request: RouteRequest, targets: readonly TargetSnapshot
 }
 
 type Taken<Memory> = Pick<Choice<Memory>, 'memory' | 'probes'> & {
+  readonly shadow?: TargetSnapshot | undefined;
   readonly target: TargetSnapshot;
   readonly reason: Reason;
 };
@@ -58,6 +61,7 @@ export function decide<Memory>(
     ...decision,
     memory: taken.memory,
     probes: taken.probes,
+    shadow: taken.shadow && predict(taken.shadow),
     considered: open.map(predict),
     limitMs: attemptLimit(decision, view.request, open),
   };

@@ -9,7 +9,8 @@
  * computes, so at the edge all is service. `cold` is by how much an answer for which the model had to be loaded is above
  * that; cold starts are learned over all models, since the next one is of a model that nothing is known of.
  */
-import { type Ewma, ewmaValue, observe, quantile, remember, type Window, emptyWindow } from './estimate.ts';
+import { emptyWindow, type Ewma, ewmaValue, observe, quantile, remember, type Window } from './estimate.ts';
+import { type Mean, meanValue, observeMean } from './mean.ts';
 import { EMPTY_LINE, learnLine, type Line, resized, slopeOf } from './line.ts';
 import type { Parts } from './policy.ts';
 
@@ -24,32 +25,34 @@ const SPREAD_QUANTILE = 0.95;
 /** A part of the latency, by payload size. */
 interface Sized {
   /** At the mean size of `line`. */
-  readonly ewma: Ewma | null;
+  readonly mean: Mean | null;
   readonly line: Line;
 }
 
-const UNKNOWN: Sized = { ewma: null, line: EMPTY_LINE };
+const UNKNOWN: Sized = { mean: null, line: EMPTY_LINE };
 
-function learnSized({ ewma, line }: Sized, bytes: number, ms: number, now: number): Sized {
+function learnSized({ mean, line }: Sized, bytes: number, ms: number, now: number): Sized {
   const next = learnLine(line, bytes, ms, now);
   const slope = slopeOf(next);
-  // Moving the mean size moves what the estimate stands for.
-  const moved = ewma && slope > 0 ? shift(ewma, slope * (next.bytes - line.bytes)) : ewma;
-  return { ewma: observe(moved, resized(ms, slope, bytes, next.bytes), now), line: next };
+  // Moving the mean size moves what the mean stands for.
+  const moved = mean && slope > 0 ? shift(mean, slope * (next.bytes - line.bytes)) : mean;
+  return { mean: observeMean(moved, resized(ms, slope, bytes, next.bytes), now), line: next };
 }
 
-const shift = (ewma: Ewma, by: number): Ewma => ({
-  ...ewma,
-  mean: Math.max(0, ewma.mean + by),
-  level: Math.max(0, ewma.level + by),
+const shift = (mean: Mean, by: number): Mean => ({
+  ...mean,
+  long: Math.max(0, mean.long + by),
+  short: Math.max(0, mean.short + by),
 });
 
-function sizedValue({ ewma, line }: Sized, bytes: number, now: number): number | null {
-  return ewma === null ? null : resized(ewmaValue(ewma, now), slopeOf(line), line.bytes, bytes);
+function sizedValue({ mean, line }: Sized, bytes: number): number | null {
+  return mean === null ? null : resized(meanValue(mean), slopeOf(line), line.bytes, bytes);
 }
 
 interface ModelKnown {
   readonly service: Sized;
+  /** The same, sensitive to peaks and blind to sizes: what Peak EWMA weighs. */
+  readonly peak: Ewma | null;
   /** When it last answered, milliseconds. */
   readonly answeredAt: number;
 }
@@ -57,7 +60,7 @@ interface ModelKnown {
 export interface Learned {
   readonly network: Sized;
   /** Loading and computing together, of any model. */
-  readonly cold: Ewma | null;
+  readonly cold: Mean | null;
   /** The least recently answered first. */
   readonly models: ReadonlyMap<string, ModelKnown>;
   /** Actual over predicted. */
@@ -90,21 +93,22 @@ export interface Question {
 export function partsOf(known: Learned, { model, bytes, queue }: Question, now: number): Parts | null {
   const own = known.models.get(model);
   const isWarm = own !== undefined && now - own.answeredAt < WARM_MS;
-  const warm = own === undefined ? null : sizedValue(own.service, bytes, now);
-  const cold = known.cold === null ? null : ewmaValue(known.cold, now);
+  const warm = own === undefined ? null : sizedValue(own.service, bytes);
+  const cold = known.cold === null ? null : meanValue(known.cold);
   if ((isWarm ? warm : cold) === null) return null;
   const service = warm ?? 0;
   return {
-    network: sizedValue(known.network, bytes, now) ?? 0,
+    network: sizedValue(known.network, bytes) ?? 0,
     queue: queue * service,
     service,
     cold: isWarm ? 0 : Math.max(0, cold! - service),
   };
 }
 
-/** Milliseconds on an idle target with the model loaded; null: unknown. */
-export function idleMs(known: Learned, model: string, bytes: number, now: number): number | null {
-  return sizedValue(known.models.get(model)?.service ?? UNKNOWN, bytes, now);
+/** Peak EWMA of an idle target with the model loaded, milliseconds; null: unknown. */
+export function peakMs(known: Learned, model: string, now: number): number | null {
+  const peak = known.models.get(model)?.peak ?? null;
+  return peak === null ? null : ewmaValue(peak, now);
 }
 
 export interface Reading extends Question {
@@ -122,12 +126,13 @@ export function learn(known: Learned, reading: Reading, now: number): Learned {
   const inTarget = Math.min(elapsedMs, reading.serviceMs ?? elapsedMs);
   const network = learnSized(known.network, bytes, elapsedMs - inTarget, now);
   const unloaded = inTarget / (1 + queue);
-  const own = known.models.get(model)?.service ?? UNKNOWN;
-  const service = isCold ? own : learnSized(own, bytes, unloaded, now);
+  const { service: before = UNKNOWN, peak: peakBefore = null } = known.models.get(model) ?? {};
+  const service = isCold ? before : learnSized(before, bytes, unloaded, now);
+  const peak = isCold ? peakBefore : observe(peakBefore, elapsedMs / (1 + queue), now);
   return {
     network,
-    cold: isCold ? observe(known.cold, unloaded, now) : known.cold,
-    models: withModel(known.models, model, { service, answeredAt: now }),
+    cold: isCold ? observeMean(known.cold, unloaded, now) : known.cold,
+    models: withModel(known.models, model, { service, peak, answeredAt: now }),
     ...spreadOf(known, reading),
     learnedAt: now,
   };

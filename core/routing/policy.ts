@@ -15,6 +15,7 @@ export const REASONS = [
   'edge-faster',
   'cloud-faster',
   'cheaper',
+  'relief',
   'edge-first',
   'cloud-first',
   'turn',
@@ -72,6 +73,8 @@ export interface TargetSnapshot extends TargetConfig {
   readonly trialUnderWay: boolean;
   /** Requests that are there: sent and not yet answered, and those of others that it reported. */
   readonly inFlight: number;
+  /** Share of its lanes that were at work lately, 0 to 1. */
+  readonly busy: number;
   /** Milliseconds on an idle target with the model loaded, for Peak EWMA; null: unknown. */
   readonly peakMs: number | null;
   /** null: nothing is known. */
@@ -120,6 +123,8 @@ export interface Ranked<Memory> {
   readonly memory: Memory;
   /** Targets to be asked for their load now, without waiting. */
   readonly probes?: readonly TargetId[];
+  /** A target to be sent the same request at the same time, to learn about it; the first answer is the answer. */
+  readonly shadow?: TargetSnapshot;
 }
 
 export interface Policy<Memory = unknown> {

@@ -14,12 +14,12 @@ import {
 } from './ejection.ts';
 import { emptyWindow, remember, type Window } from './estimate.ts';
 import {
-  idleMs,
   learn,
   learnAtLeast,
   type Learned,
   nothingLearned,
   partsOf,
+  peakMs,
   queueFactor,
   type Reading,
 } from './learning.ts';
@@ -34,11 +34,17 @@ export const REPORT_MS = 1_000;
  */
 export const FAIR_TIMEOUT_MS = 1_000;
 
+/** Time constant of the utilisation, milliseconds. */
+const BUSY_MS = 5_000;
+
 export interface TargetState {
   readonly config: TargetConfig;
   readonly inFlight: number;
   /** Since when the requests in flight are worked on: the last answer, or the first request to an idle target. */
   readonly busySince: number;
+  /** Share of the time, and of the lanes, that it was at work, fading with {@link BUSY_MS}, as of `busyAt`. */
+  readonly busy: number;
+  readonly busyAt: number;
   /** Requests beyond our own that the target last reported, and when. */
   readonly others: number;
   readonly reportedAt: number;
@@ -93,6 +99,8 @@ export function initialState(configs: readonly TargetConfig[]): RoutingState {
         config,
         inFlight: 0,
         busySince: 0,
+        busy: 0,
+        busyAt: 0,
         others: 0,
         reportedAt: -Infinity,
         requests: 0,
@@ -129,7 +137,8 @@ export function snapshot(
       health: healthAt(health, now),
       trialUnderWay: trialUnderWay(health, now),
       inFlight,
-      peakMs: idleMs(learned, model, bytes, now),
+      busy: busyAt(target, now),
+      peakMs: peakMs(learned, model, now),
       parts: underWay(
         target,
         partsOf(learned, { model, bytes, queue: queueFactor(inFlight, config.lanes) }, now),
@@ -139,6 +148,12 @@ export function snapshot(
       learnedAt: learned.learnedAt,
     };
   });
+}
+
+function busyAt(target: TargetState, now: number): number {
+  const fade = Math.exp(-Math.max(0, now - target.busyAt) / BUSY_MS);
+  const share = Math.min(1, load(target, now) / target.config.lanes);
+  return share + (target.busy - share) * fade;
 }
 
 /** The requests ahead have been worked on for a while: one service time at most of the wait is over already. */
@@ -166,6 +181,8 @@ export function started(state: RoutingState, { target, reason, startedAt }: Atte
     ...before,
     inFlight: before.inFlight + 1,
     busySince: before.inFlight === 0 ? startedAt : before.busySince,
+    busy: busyAt(before, startedAt),
+    busyAt: Math.max(startedAt, before.busyAt),
     requests: before.requests + 1,
     health: reason === 'trial' ? trialStarted(before.health, startedAt) : before.health,
   });
@@ -178,7 +195,13 @@ export function ended(
   now: number,
 ): RoutingState {
   const before = known(state, attempt.target);
-  const next = { ...before, inFlight: Math.max(0, before.inFlight - 1), busySince: now };
+  const next = {
+    ...before,
+    inFlight: Math.max(0, before.inFlight - 1),
+    busySince: now,
+    busy: busyAt(before, now),
+    busyAt: Math.max(now, before.busyAt),
+  };
   return withTarget(state, settle(state, next, attempt, result, now));
 }
 

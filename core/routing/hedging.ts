@@ -1,0 +1,48 @@
+/**
+ * Hedged requests (Dean & Barroso 2013, "The tail at scale", CACM 56(2)): when an attempt has taken longer than 95 of
+ * 100 such requests would, the same request goes to a second target, and the first answer is the answer. A budget
+ * bounds what that costs, and hedging switches itself off where it would add load to targets that have enough of it.
+ */
+import { predict, type RouteRequest, type TargetSnapshot } from './policy.ts';
+
+/** Hedges per request in the long run. */
+export const HEDGE_SHARE = 0.05;
+/** Hedges that may be saved up. */
+const SAVED = 10;
+/** A quicker second request is not worth its work: milliseconds. */
+const LEAST_WAIT_MS = 1;
+
+/** Hedges that may be sent now. */
+export type Budget = number;
+
+/** Half of what may be saved: a new isolate may hedge, but not all at once. */
+export const INITIAL_BUDGET: Budget = SAVED / 2;
+export const earned = (budget: Budget): Budget => Math.min(SAVED, budget + HEDGE_SHARE);
+export const canSpend = (budget: Budget): boolean => budget >= 1;
+export const spent = (budget: Budget): Budget => budget - 1;
+
+/** Milliseconds after which the request is worth a second attempt; null: nothing is predicted, so nothing is late. */
+export const hedgeAfterMs = (p95Ms: number | null): number | null =>
+  p95Ms === null ? null : Math.max(LEAST_WAIT_MS, p95Ms);
+
+/**
+ * The target for the second attempt, undefined where there is none that is idle enough: if it has to queue, so would
+ * the work of others for it.
+ * @param open eligible targets other than those tried
+ * @param deadlineMs left of the request's deadline
+ */
+export function hedgeTarget(
+  { deadlineMs }: RouteRequest,
+  open: readonly TargetSnapshot[],
+): TargetSnapshot | undefined {
+  let best: TargetSnapshot | undefined;
+  let least = deadlineMs;
+  for (const each of open) {
+    const { predictedMs } = predict(each);
+    if (each.health !== 'healthy' || each.inFlight >= each.lanes || predictedMs === null) continue;
+    if (predictedMs > least) continue;
+    best = each;
+    least = predictedMs;
+  }
+  return best;
+}

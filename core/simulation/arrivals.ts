@@ -1,0 +1,89 @@
+/** When requests come, what they carry, and what each target will make of them: drawn once, alike for every policy. */
+import { createRandom } from '../random.ts';
+import type { RouteRequest } from '../routing/policy.ts';
+import { draw } from './distribution.ts';
+import type { Scenario, SimulatedTarget, Traffic } from './scenario.ts';
+
+/** One request's fate at one target. */
+export interface Draw {
+  readonly networkMs: number;
+  readonly serviceMs: number;
+  readonly coldMs: number;
+  /** Uniform in [0, 1): whether it is among the share that fails. */
+  readonly luck: number;
+}
+
+export interface Arrival extends Pick<RouteRequest, 'model' | 'bytes' | 'pin' | 'deadlineMs'> {
+  readonly index: number;
+  readonly at: number;
+  readonly router: number;
+}
+
+/** Streams of random numbers, so that a change of one thing leaves the others as they are. */
+const STREAM = { arrivals: 1, requests: 2, draws: 3 } as const;
+
+/** Times by thinning (Lewis & Shedler 1979) of a Poisson process of the highest rate, or evenly spaced. */
+function timesOf({ rate, arrivals, trace }: Traffic, endMs: number, random: ReturnType<typeof createRandom>) {
+  if (rate === undefined) return (trace ?? []).filter((at) => at < endMs);
+  const perMs = (at: number) => rateAt(rate, at) / 1000;
+  const highest = Math.max(...rate.map(([, perSecond]) => perSecond)) / 1000;
+  const times: number[] = [];
+  if (highest === 0) return times;
+  if (arrivals === 'regular') {
+    for (let at = random.uniform() / highest; at < endMs; at += 1 / Math.max(perMs(at), highest / 1000))
+      times.push(at);
+    return times;
+  }
+  for (let at = 0; ;) {
+    at -= Math.log(1 - random.uniform()) / highest;
+    if (at >= endMs) return times;
+    if (random.uniform() * highest < perMs(at)) times.push(at);
+  }
+}
+
+/** Requests a second at a time; before the first point and after the last the rate stays. */
+export function rateAt(rate: readonly (readonly [number, number])[], at: number): number {
+  const next = rate.findIndex(([time]) => time > at);
+  if (next === -1) return rate.at(-1)?.[1] ?? 0;
+  if (next === 0) return rate[0]![1];
+  const [[from, low], [to, high]] = [rate[next - 1]!, rate[next]!];
+  return low + ((high - low) * (at - from)) / (to - from);
+}
+
+/** All requests of a scenario in the order of their time. */
+export function arrivalsOf(scenario: Scenario, seed: number): Arrival[] {
+  const endMs = scenario.seconds * 1000;
+  const streams = scenario.traffic.flatMap((traffic, stream) => {
+    const random = createRandom(seed, STREAM.arrivals, stream);
+    return timesOf(traffic, endMs, random).map((at) => ({ at, traffic }));
+  });
+  streams.sort((a, b) => a.at - b.at);
+  const random = createRandom(seed, STREAM.requests);
+  return streams.map(({ at, traffic: { model, bytes, pin, deadlineMs } }, index) => ({
+    index,
+    at,
+    model,
+    pin,
+    deadlineMs,
+    bytes: Math.round(draw(bytes, random)),
+    router: random.below(scenario.routers),
+  }));
+}
+
+/** The same for a request and target whenever it is asked, whichever policy asks. */
+export function drawsOf(
+  seed: number,
+  target: SimulatedTarget,
+  position: number,
+  { index, bytes }: Arrival,
+): Draw {
+  const random = createRandom(seed, STREAM.draws, position, index);
+  const kilobytes = bytes / 1000;
+  const transferMs = target.kilobytesPerMs === undefined ? 0 : kilobytes / target.kilobytesPerMs;
+  return {
+    networkMs: draw(target.networkMs, random) + transferMs,
+    serviceMs: draw(target.serviceMs, random) + kilobytes * target.msPerKilobyte,
+    coldMs: target.cold === undefined ? 0 : draw(target.cold.ms, random),
+    luck: random.uniform(),
+  };
+}

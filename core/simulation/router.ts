@@ -1,0 +1,193 @@
+/** A router isolate in virtual time: the very decisions, state and protections of the Worker, without its I/O. */
+import { decide, eligible } from '../routing/decide.ts';
+import { canSpend, earned, hedgeAfterMs, hedgeTarget, INITIAL_BUDGET, spent } from '../routing/hedging.ts';
+import { type Policy, predict, type Reason, type RouteRequest } from '../routing/policy.ts';
+import { type AttemptResult, attemptOf, ended, initialState, snapshot, started } from '../routing/state.ts';
+import type { TargetConfig, TargetId } from '../routing/targets.ts';
+import type { Arrival, Draw } from './arrivals.ts';
+import type { Timeline } from './events.ts';
+import type { Scenario } from './scenario.ts';
+import type { Server } from './server.ts';
+
+/** What came of a request. */
+export interface Outcome {
+  readonly arrival: Arrival;
+  /** Who answered; undefined: nobody in time. */
+  readonly target: TargetId | undefined;
+  readonly reason: Reason | undefined;
+  /** Until the answer, or the deadline. */
+  readonly latencyMs: number;
+  /** Predicted when it was first sent. */
+  readonly predictedMs: number | null;
+  /** Requests sent to targets. */
+  readonly attempts: readonly TargetId[];
+  readonly hedged: boolean;
+  /** Refused at once, no target being predicted in time. */
+  readonly refused: boolean;
+}
+
+export interface RouterOptions {
+  readonly scenario: Scenario;
+  readonly policy: Policy;
+  readonly configs: readonly TargetConfig[];
+  readonly servers: ReadonlyMap<TargetId, Server>;
+  readonly draw: (target: TargetId, arrival: Arrival) => Draw;
+  readonly timeline: Timeline;
+  readonly random: () => number;
+}
+
+export function createRouter(options: RouterOptions) {
+  const { scenario, policy, servers, draw, timeline, random } = options;
+  const places = new Map(options.configs.map(({ id, place }) => [id, place]));
+  let state = initialState(options.configs);
+  let memory = policy.initial;
+  let budget = INITIAL_BUDGET;
+
+  return { route };
+
+  function route(arrival: Arrival, done: (outcome: Outcome) => void): void {
+    const { at, model, bytes, pin, deadlineMs } = arrival;
+    const attempts: TargetId[] = [];
+    const failed = new Set<TargetId>();
+    let isOver = false;
+    let hedged = false;
+    let firstPrediction: number | null = null;
+    /** Ends the other attempt of a hedged request. */
+    const cancel = new Map<TargetId, () => void>();
+    /** Tells a target that nobody waits any longer: what has not begun there is not begun. */
+    const withdraw = new Map<TargetId, () => void>();
+
+    const ask = (): RouteRequest => ({
+      model,
+      bytes,
+      pin,
+      deadlineMs: deadlineMs - (timeline.now() - at),
+      tried: attempts,
+    });
+    const finish = (target: TargetId | undefined, reason: Reason | undefined, refused = false) => {
+      if (isOver) return;
+      isOver = true;
+      for (const [id, stop] of cancel) if (id !== target) stop();
+      const latencyMs = target === undefined ? deadlineMs : timeline.now() - at;
+      done({ arrival, target, reason, latencyMs, predictedMs: firstPrediction, attempts, hedged, refused });
+    };
+
+    budget = earned(budget);
+    send();
+    timeline.schedule(at + deadlineMs, () => finish(undefined, undefined));
+
+    function send(): void {
+      const request = ask();
+      if (isOver || request.deadlineMs <= 0) return;
+      const targets = snapshot(state, request, timeline.now());
+      if (scenario.admission && attempts.length === 0 && isHopeless(request, targets)) {
+        finish(undefined, undefined, true);
+        return;
+      }
+      const choice = decide(policy, { request, targets, now: timeline.now(), random }, memory);
+      if (choice === undefined) return;
+      memory = choice.memory;
+      choice.probes.forEach(probe);
+      if (attempts.length === 0) firstPrediction = choice.predictedMs;
+      const limit = scenario.fallback ? choice.limitMs : request.deadlineMs;
+      start(choice.target, choice.reason, choice.predictedMs, limit);
+      const { shadow } = choice;
+      if (shadow !== undefined && scenario.hedging && canSpend(budget)) {
+        budget = spent(budget);
+        start(shadow.target, 'probe', shadow.predictedMs, request.deadlineMs);
+      }
+      const wait = hedgeAfterMs(choice.p95Ms);
+      if (scenario.hedging && attempts.length === 1 && wait !== null)
+        timeline.schedule(timeline.now() + wait, hedge);
+    }
+
+    function hedge(): void {
+      const request = ask();
+      if (isOver || attempts.length !== 1 || request.deadlineMs <= 0 || !canSpend(budget)) return;
+      const open = eligible(request, snapshot(state, request, timeline.now()));
+      const second = hedgeTarget(request, open);
+      if (second === undefined) return;
+      budget = spent(budget);
+      hedged = true;
+      start(second.id, 'hedge', predict(second).predictedMs, request.deadlineMs);
+    }
+
+    function start(target: TargetId, reason: Reason, predictedMs: number | null, limitMs: number): void {
+      const attempt = attemptOf(
+        state,
+        { target, model, bytes, reason, predictedMs, infers: true },
+        timeline.now(),
+      );
+      state = started(state, attempt);
+      attempts.push(target);
+      let isSettled = false;
+      const settle = (result: AttemptResult) => {
+        if (isSettled) return;
+        isSettled = true;
+        cancel.delete(target);
+        if (result.kind !== 'answered') withdraw.get(target)?.();
+        state = ended(state, attempt, result, timeline.now());
+        if (result.kind === 'answered') return finish(target, reason);
+        if (isOver || result.kind === 'cancelled') return;
+        // What was only tried is not missed.
+        if (reason === 'probe') return;
+        failed.add(target);
+        // One more, and only when nothing else is under way.
+        if (scenario.fallback && cancel.size === 0 && failed.size === 1) send();
+        else if (cancel.size === 0) finish(undefined, undefined);
+      };
+      cancel.set(target, () => settle({ kind: 'cancelled' }));
+      timeline.schedule(timeline.now() + limitMs, () => settle({ kind: 'timeout' }));
+      transfer(target, arrival, settle);
+    }
+
+    function transfer(target: TargetId, asked: Arrival, settle: (result: AttemptResult) => void): void {
+      const server = servers.get(target)!;
+      const fate = draw(target, asked);
+      const half = () => fate.networkMs / 2 + server.networkExtraMs() / 2;
+      const there = half();
+      if (there === Infinity) return;
+      timeline.schedule(timeline.now() + there, () => {
+        const leave = server.accept(fate, (answer) => {
+          const back = half();
+          if (back === Infinity) return;
+          timeline.schedule(timeline.now() + back, () => settle(resultOf(target, answer)));
+        });
+        withdraw.set(target, () => timeline.schedule(timeline.now() + there, leave));
+      });
+    }
+  }
+
+  function resultOf(target: TargetId, answer: Parameters<Parameters<Server['accept']>[1]>[0]): AttemptResult {
+    if (answer.kind === 'failed') return { kind: 'failed' };
+    // A Worker cannot time itself.
+    const serviceMs = places.get(target) === 'cloud' ? answer.serviceMs : null;
+    return { kind: 'answered', refused: false, cold: answer.cold, reported: answer.inFlight, serviceMs };
+  }
+
+  /** A probe is an empty request: it waits for the network only. */
+  function probe(target: TargetId): void {
+    const server = servers.get(target)!;
+    const { probed } = policy;
+    if (probed === undefined || server.networkExtraMs() === Infinity) return;
+    const ms = (options.configs.length > 0 ? networkOf(target) : 0) / 2;
+    timeline.schedule(timeline.now() + ms, () => {
+      const result = server.probe();
+      timeline.schedule(timeline.now() + ms, () => {
+        memory = probed(memory, result, timeline.now());
+      });
+    });
+  }
+
+  function networkOf(target: TargetId): number {
+    const known = scenario.targets.find(({ id }) => id === target)?.networkMs ?? 0;
+    if (typeof known === 'number') return known;
+    return known.kind === 'lognormal' ? known.median : 'mean' in known ? known.mean : 0;
+  }
+}
+
+/** Whether every target is predicted past the deadline; of the unknown nothing is predicted. */
+function isHopeless(request: RouteRequest, targets: Parameters<typeof eligible>[1]): boolean {
+  const open = eligible(request, targets).filter(({ health }) => health !== 'ejected');
+  return open.length > 0 && open.every((each) => (predict(each).predictedMs ?? 0) > request.deadlineMs);
+}
