@@ -3,14 +3,15 @@
  * 100 such requests would, the same request goes to a second target, and the first answer is the answer. A budget
  * bounds what that costs, and hedging switches itself off where it would add load to targets that have enough of it.
  */
-import { predict, type RouteRequest, type TargetSnapshot } from './policy.ts';
+import { predict, type Prediction, type RouteRequest, type TargetSnapshot } from './policy.ts';
 
 /** Hedges per request in the long run. */
 export const HEDGE_SHARE = 0.05;
 /** Hedges that may be saved up. */
 const SAVED = 10;
-/** A quicker second request is not worth its work: milliseconds. */
-const LEAST_WAIT_MS = 1;
+/** Milliseconds and share that an answer may be later than predicted without being late: a clock's tick, a jitter. */
+const MARGIN_MS = 1;
+const MARGIN = 0.25;
 
 /** Hedges that may be sent now. */
 export type Budget = number;
@@ -21,9 +22,16 @@ export const earned = (budget: Budget): Budget => Math.min(SAVED, budget + HEDGE
 export const canSpend = (budget: Budget): boolean => budget >= 1;
 export const spent = (budget: Budget): Budget => budget - 1;
 
-/** Milliseconds after which the request is worth a second attempt; null: nothing is predicted, so nothing is late. */
-export const hedgeAfterMs = (p95Ms: number | null): number | null =>
-  p95Ms === null ? null : Math.max(LEAST_WAIT_MS, p95Ms);
+/**
+ * Milliseconds after which the request is worth a second attempt: the 95th percentile while there is budget, twice that
+ * when there is hardly any, so that what is left is kept for the latest.
+ * @returns null where nothing is predicted: then nothing is late
+ */
+export function hedgeAfterMs({ predictedMs, p95Ms }: Prediction, budget: Budget): number | null {
+  if (predictedMs === null || p95Ms === null) return null;
+  const scarcity = 1 - Math.max(0, budget) / SAVED;
+  return Math.max(p95Ms, predictedMs * (1 + MARGIN)) * (1 + scarcity) + MARGIN_MS;
+}
 
 /**
  * The target for the second attempt, undefined where there is none that is idle enough: if it has to queue, so would

@@ -48,6 +48,8 @@ export function createRouter(options: RouterOptions) {
   function route(arrival: Arrival, done: (outcome: Outcome) => void): void {
     const { at, model, bytes, pin, deadlineMs } = arrival;
     const attempts: TargetId[] = [];
+    /** Of these the ones that count: not what is sent to learn from. */
+    const tried: TargetId[] = [];
     const failed = new Set<TargetId>();
     let isOver = false;
     let hedged = false;
@@ -62,7 +64,7 @@ export function createRouter(options: RouterOptions) {
       bytes,
       pin,
       deadlineMs: deadlineMs - (timeline.now() - at),
-      tried: attempts,
+      tried,
     });
     const finish = (target: TargetId | undefined, reason: Reason | undefined, refused = false) => {
       if (isOver) return;
@@ -92,18 +94,16 @@ export function createRouter(options: RouterOptions) {
       const limit = scenario.fallback ? choice.limitMs : request.deadlineMs;
       start(choice.target, choice.reason, choice.predictedMs, limit);
       const { shadow } = choice;
-      if (shadow !== undefined && scenario.hedging && canSpend(budget)) {
-        budget = spent(budget);
-        start(shadow.target, 'probe', shadow.predictedMs, request.deadlineMs);
-      }
-      const wait = hedgeAfterMs(choice.p95Ms);
-      if (scenario.hedging && attempts.length === 1 && wait !== null)
+      if (shadow !== undefined) start(shadow.target, 'probe', shadow.predictedMs, request.deadlineMs);
+      const wait = hedgeAfterMs(choice, budget);
+      if (scenario.hedging && tried.length === 1 && wait !== null)
         timeline.schedule(timeline.now() + wait, hedge);
     }
 
     function hedge(): void {
       const request = ask();
-      if (isOver || attempts.length !== 1 || request.deadlineMs <= 0 || !canSpend(budget)) return;
+      if (isOver || tried.length !== 1 || cancel.size === 0 || request.deadlineMs <= 0 || !canSpend(budget))
+        return;
       const open = eligible(request, snapshot(state, request, timeline.now()));
       const second = hedgeTarget(request, open);
       if (second === undefined) return;
@@ -120,6 +120,7 @@ export function createRouter(options: RouterOptions) {
       );
       state = started(state, attempt);
       attempts.push(target);
+      if (reason !== 'probe') tried.push(target);
       let isSettled = false;
       const settle = (result: AttemptResult) => {
         if (isSettled) return;
@@ -136,7 +137,8 @@ export function createRouter(options: RouterOptions) {
         if (scenario.fallback && cancel.size === 0 && failed.size === 1) send();
         else if (cancel.size === 0) finish(undefined, undefined);
       };
-      cancel.set(target, () => settle({ kind: 'cancelled' }));
+      // What is sent to learn from is let finish.
+      if (reason !== 'probe') cancel.set(target, () => settle({ kind: 'cancelled' }));
       timeline.schedule(timeline.now() + limitMs, () => settle({ kind: 'timeout' }));
       transfer(target, arrival, settle);
     }
