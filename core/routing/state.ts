@@ -23,6 +23,7 @@ import {
   queueFactor,
   type Reading,
 } from './learning.ts';
+import { type Mean, observeMean } from './mean.ts';
 import type { Reason, RouteRequest, TargetSnapshot } from './policy.ts';
 import type { TargetConfig, TargetId } from './targets.ts';
 
@@ -53,6 +54,8 @@ export interface TargetState {
   readonly errors: number;
   readonly ejections: number;
   readonly learned: Learned;
+  /** Milliseconds that answers took lately, of loaded models; null: none came. */
+  readonly latency: Mean | null;
   /** Milliseconds as clients saw them. */
   readonly window: Window;
   readonly health: Health;
@@ -107,6 +110,7 @@ export function initialState(configs: readonly TargetConfig[]): RoutingState {
         errors: 0,
         ejections: 0,
         learned: nothingLearned(),
+        latency: null,
         window: emptyWindow(),
         health: HEALTHY,
       },
@@ -230,6 +234,7 @@ function settle(
         ...target,
         health,
         learned: learn(target.learned, { ...reading, isCold, serviceMs }, now),
+        latency: isCold ? target.latency : observeMean(target.latency, reading.elapsedMs, now),
         window: remember(target.window, reading.elapsedMs),
         // The target counts this request, which is ours and was taken out of our count just now.
         others: reported === null ? 0 : Math.max(0, reported - 1 - target.inFlight),

@@ -95,8 +95,9 @@ export function createRouter(options: RouterOptions): Hono<RouterEnv> {
     (c, trace, context) => {
       const { model = '', version } = c.req.param() as { model?: string; version?: string };
       const name = version === undefined ? model : `${model}/${version}`;
-      const work = routeInference(context, c.req.raw, { model: name, infers }, trace);
-      defer(c, work);
+      const keep = (going: Promise<unknown>) => defer(c, going);
+      const work = routeInference(context, c.req.raw, { model: name, infers }, trace, keep);
+      keep(work);
       return work;
     };
   const infer = guarded('inference', inference(true));

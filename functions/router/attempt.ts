@@ -36,49 +36,69 @@ const TARGET_FAILURES: ReadonlySet<number> = new Set([401, 403, 408, 429]);
 
 const isFailure = (status: number) => status >= 500 || TARGET_FAILURES.has(status);
 
+export interface Sending {
+  readonly outcome: Promise<Outcome>;
+  /** Ends it as `cancelled`: another attempt was quicker. */
+  readonly cancel: () => void;
+}
+
 /**
  * Ends with the head of the answer: both targets send it when the work is done, and to read the body here only to
  * write it again was seen to cost as much as the rest of the router.
  * @param limitMs until the answer must begin
  * @param client aborted when the client goes away
  */
-export async function send(
+export function send(
   upstream: Upstream,
   message: Message,
   limitMs: number,
   client: AbortSignal | undefined,
-): Promise<Outcome> {
+): Sending {
   const abort = new AbortController();
-  const stop = () => abort.abort();
-  const timer = setTimeout(stop, limitMs);
-  client?.addEventListener('abort', stop);
-  try {
-    const { method, path, body } = message;
-    const headers =
-      upstream.authorization === undefined
-        ? message.headers
-        : { ...message.headers, authorization: await upstream.authorization() };
-    const response = await upstream.fetcher.fetch(upstream.origin + path, {
-      method,
-      headers,
-      signal: abort.signal,
-      redirect: 'manual',
-      // Its bytes are a view of a buffer that nobody shares.
-      ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> }),
-    });
-    return { kind: isFailure(response.status) ? 'failed' : 'answered', response };
-  } catch {
-    if (client?.aborted === true) return { kind: 'cancelled' };
-    return { kind: abort.signal.aborted ? 'timeout' : 'unreachable' };
-  } finally {
-    clearTimeout(timer);
-    client?.removeEventListener('abort', stop);
+  const ending: { kind: 'timeout' | 'cancelled' | undefined } = { kind: undefined };
+  const end = (kind: 'timeout' | 'cancelled') => () => {
+    ending.kind ??= kind;
+    abort.abort();
+  };
+  const cancel = end('cancelled');
+  const timer = setTimeout(end('timeout'), limitMs);
+  client?.addEventListener('abort', cancel);
+
+  async function run(): Promise<Outcome> {
+    try {
+      const { method, path, body } = message;
+      const headers =
+        upstream.authorization === undefined
+          ? message.headers
+          : { ...message.headers, authorization: await upstream.authorization() };
+      const response = await upstream.fetcher.fetch(upstream.origin + path, {
+        method,
+        headers,
+        signal: abort.signal,
+        redirect: 'manual',
+        // Its bytes are a view of a buffer that nobody writes.
+        ...(body === undefined ? {} : { body: body as Uint8Array<ArrayBuffer> }),
+      });
+      return { kind: isFailure(response.status) ? 'failed' : 'answered', response };
+    } catch {
+      return { kind: ending.kind ?? 'unreachable' };
+    } finally {
+      clearTimeout(timer);
+      client?.removeEventListener('abort', cancel);
+    }
   }
+  return { outcome: run(), cancel };
 }
 
 /** Lets go of an answer that nobody will read, and of its connection. */
 export async function drop(outcome: Outcome): Promise<void> {
-  if (outcome.kind === 'failed') await outcome.response.body?.cancel().catch(() => undefined);
+  if ('response' in outcome) await outcome.response.body?.cancel().catch(() => undefined);
+}
+
+/** Milliseconds in the target, as it reported; null where it did not. */
+export function reportedServiceMs(headers: Headers): number | null {
+  const text = headers.get(TARGET_HEADERS.serviceMs);
+  return text !== null && /^\d{1,7}(\.\d{1,9})?$/.test(text) ? Number(text) : null;
 }
 
 /** Requests in the target, itself included, as it reported; null where it did not. */

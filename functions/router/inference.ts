@@ -2,21 +2,13 @@
 import { REQUEST_HEADERS, RESPONSE_HEADERS, TARGET_HEADERS } from '../../core/contracts/headers.ts';
 import { errorBody, Fault } from '../../core/errors.ts';
 import { readJsonBytes } from '../../core/inference/body.ts';
-import type { AttemptResult } from '../../core/routing/state.ts';
 import type { TargetName } from '../../core/routing/targets.ts';
-import { serverTiming, type Timing } from '../../core/telemetry/server-timing.ts';
+import { serverTiming } from '../../core/telemetry/server-timing.ts';
 import { type Trace, traceHeaders } from '../../core/telemetry/trace.ts';
-import {
-  drop,
-  type Message,
-  type Outcome,
-  reportedInFlight,
-  reportedVariant,
-  send,
-  type Upstream,
-} from './attempt.ts';
+import { drop, type Message, type Outcome, reportedVariant, type Upstream } from './attempt.ts';
 import type { RouterConfig } from './environment.ts';
-import type { Isolate, Sent } from './isolate.ts';
+import { fly } from './flight.ts';
+import type { Isolate } from './isolate.ts';
 import { deadlineOf, pinOf } from './request.ts';
 
 export interface InferenceContext {
@@ -44,6 +36,7 @@ export async function routeInference(
   request: Request,
   { model, infers }: Asked,
   trace: Trace,
+  defer: (work: Promise<unknown>) => void,
 ): Promise<Response> {
   const { config, isolate, upstreams, clock } = context;
   const arrived = clock();
@@ -51,36 +44,27 @@ export async function routeInference(
   const pin = pinOf(request.headers, config.cloudUrl !== undefined);
   const message = await messageOf(request, infers, config.maxBodyBytes, trace);
   const bytes = message.body?.byteLength ?? 0;
-  const left = () => deadlineMs - (clock() - arrived);
-
-  const timings: Timing[] = [];
-  let failed: TargetName | undefined;
-  let last: { readonly sent: Sent; readonly outcome: Outcome } | undefined;
-  for (;;) {
-    const remaining = left();
-    if (remaining <= 0) break;
-    const sent = isolate.begin({ model, bytes, pin, deadlineMs: remaining, failed }, infers);
-    if (sent === undefined) break;
-    const { target } = sent.attempt;
-    const outcome = await send(upstreams[target], message, sent.limitMs, request.signal);
-    const ms = isolate.finish(sent, resultOf(outcome));
-    timings.push({ name: target, ms, description: describe(sent, outcome) });
-    const previous = last?.outcome;
-    last = { sent, outcome };
-    if (previous !== undefined) await drop(previous);
-    if (outcome.kind === 'answered' || outcome.kind === 'cancelled' || failed !== undefined) break;
-    failed = target;
-  }
+  const landed = await fly({
+    isolate,
+    upstreams,
+    message,
+    infers,
+    ask: (tried) => ({ model, bytes, pin, deadlineMs: deadlineMs - (clock() - arrived), tried }),
+    client: request.signal,
+    defer,
+  });
   // Reading the request took all the time there was.
-  if (last === undefined) throw pastDeadline(deadlineMs);
+  if (landed === undefined) throw pastDeadline(deadlineMs);
 
-  if (last.outcome.kind === 'failed' && !isOwnWords(last.outcome.response)) await drop(last.outcome);
-
-  const { attempt, predictedMs } = last.sent;
-  const { target, reason } = attempt;
+  const { outcome, timings, predictedMs } = landed;
+  if (outcome.kind === 'failed' && !isOwnWords(outcome.response)) await drop(outcome);
+  const { target, reason } = landed.sent.attempt;
   const total = clock() - arrived;
-  const asked = timings.reduce((sum, { ms }) => sum + ms, 0);
-  const response = respond(last.outcome, target, deadlineMs, {
+  const asked = Math.min(
+    total,
+    timings.reduce((sum, { ms }) => sum + ms, 0),
+  );
+  const response = respond(outcome, target, deadlineMs, {
     ...traceHeaders(trace),
     [RESPONSE_HEADERS.target]: target,
     [RESPONSE_HEADERS.reason]: reason,
@@ -113,27 +97,6 @@ async function messageOf(
   if (!infers) return { method: 'GET', path, body: undefined, headers };
   headers['content-type'] = 'application/json';
   return { method: 'POST', path, body: await readJsonBytes(request, maxBodyBytes), headers };
-}
-
-function resultOf(outcome: Outcome): AttemptResult {
-  switch (outcome.kind) {
-    case 'answered': {
-      const { status, headers } = outcome.response;
-      const cold = headers.get(TARGET_HEADERS.cold) === '1';
-      return { kind: 'answered', refused: status >= 400, cold, reported: reportedInFlight(headers) };
-    }
-    case 'unreachable':
-      return { kind: 'failed' };
-    case 'failed':
-    case 'timeout':
-    case 'cancelled':
-      return { kind: outcome.kind };
-  }
-}
-
-function describe({ predictedMs }: Sent, outcome: Outcome): string {
-  const predicted = predictedMs === null ? 'predicted nothing' : `predicted ${predictedMs.toFixed(2)} ms`;
-  return outcome.kind === 'answered' ? predicted : `${outcome.kind}, ${predicted}`;
 }
 
 const pastDeadline = (deadlineMs: number) =>

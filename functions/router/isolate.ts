@@ -4,12 +4,21 @@
  * /v1/routing speak of the isolate that happens to answer.
  */
 import type { RoutingView, TargetView } from '../../core/contracts/routing.ts';
-import { decide } from '../../core/routing/decide.ts';
+import { type Choice, decide, eligible } from '../../core/routing/decide.ts';
 import { healthAt } from '../../core/routing/ejection.ts';
-import { ewmaValue, quantile } from '../../core/routing/estimate.ts';
-import { edgeFirst } from '../../core/routing/policies/edge-first.ts';
+import { quantile } from '../../core/routing/estimate.ts';
+import {
+  canSpend,
+  earned,
+  hedgeAfterMs,
+  hedgeTarget,
+  INITIAL_BUDGET,
+  spent,
+} from '../../core/routing/hedging.ts';
+import { meanValue } from '../../core/routing/mean.ts';
+import { edgeFirst } from '../../core/routing/policies/place-first.ts';
 import { POLICIES, type PolicyName } from '../../core/routing/policies/table.ts';
-import type { Reason, RouteRequest } from '../../core/routing/policy.ts';
+import { predict, type Prediction, type Reason, type RouteRequest } from '../../core/routing/policy.ts';
 import {
   type Attempt,
   attemptOf,
@@ -20,7 +29,7 @@ import {
   started,
   type TargetState,
 } from '../../core/routing/state.ts';
-import { TARGETS, type TargetName } from '../../core/routing/targets.ts';
+import { targetConfig, TARGETS, type TargetName } from '../../core/routing/targets.ts';
 import { routerMetrics } from './metrics.ts';
 import { createRecent, type Routed } from './recent.ts';
 
@@ -37,34 +46,83 @@ export interface IsolateOptions {
 
 /** A request on its way to a target. */
 export interface Sent {
-  readonly attempt: Attempt;
+  readonly attempt: Attempt & { readonly target: TargetName };
   readonly predictedMs: number | null;
   readonly limitMs: number;
+}
+
+/** What is done with a request now, and what may follow. */
+export interface Beginning {
+  readonly sent: Sent;
+  /** The same request, sent elsewhere only to learn: its answer counts if it is the first. */
+  readonly shadow: Sent | undefined;
+  /** Milliseconds after which a second attempt is worth its cost; null: never. */
+  readonly hedgeAfterMs: number | null;
 }
 
 export type Isolate = ReturnType<typeof createIsolate>;
 
 export function createIsolate({ policy, hasCloud, clock, wallClock, random }: IsolateOptions) {
-  let state = initialState({ edge: true, cloud: hasCloud });
+  const configured = TARGETS.filter((target) => target === 'edge' || hasCloud);
+  let state = initialState(configured.map((target) => targetConfig(target, target)));
+  let memory: unknown = POLICIES[policy].initial;
+  let budget = INITIAL_BUDGET;
   const recent = createRecent();
-  const metrics = routerMetrics(() => state, clock);
+  const metrics = routerMetrics(configured, () => state, clock);
+
+  function send(
+    { target, predictedMs }: Prediction,
+    reason: Reason,
+    { model, bytes }: RouteRequest,
+    limitMs: number,
+    infers: boolean,
+  ): Sent {
+    const asked = { target, model, bytes, reason, predictedMs, infers };
+    const attempt = attemptOf(state, asked, clock()) as Sent['attempt'];
+    state = started(state, attempt);
+    return { attempt, predictedMs, limitMs };
+  }
+
+  function choose(request: RouteRequest, infers: boolean): Choice | undefined {
+    const now = clock();
+    const view = { request, targets: snapshot(state, request, now), now, random };
+    // Requests that compute nothing are not worth comparing.
+    if (!infers) return decide(edgeFirst, view, null);
+    const choice = decide(POLICIES[policy], view, memory);
+    if (choice !== undefined) memory = choice.memory;
+    return choice;
+  }
 
   return {
     /**
-     * Decides and counts the request as sent; `finish` must be called for each.
-     * @param infers whether it computes: other requests are not worth comparing and go to the edge first
+     * Decides and counts the request as sent; `finish` must be called for it and its shadow.
+     * @param infers whether it computes: other requests go to the edge first, and nothing is learned from them
      * @returns undefined where no target is left
      */
-    begin(request: RouteRequest, infers: boolean): Sent | undefined {
-      const now = clock();
-      const targets = snapshot(state, request.model, now);
-      const choice = decide(infers ? POLICIES[policy] : edgeFirst, request, targets, now, random);
+    begin(request: RouteRequest, infers: boolean): Beginning | undefined {
+      const choice = choose(request, infers);
       if (choice === undefined) return undefined;
-      const { target, reason, predictedMs, limitMs } = choice;
-      const attempt = attemptOf(state, { target, model: request.model, reason, infers }, now);
-      state = started(state, attempt);
-      if (request.failed !== undefined) metrics.fellBack(request.failed, target);
-      return { attempt, predictedMs, limitMs };
+      const sent = send(choice, choice.reason, request, choice.limitMs, infers);
+      const [failed] = request.tried as TargetName[];
+      if (failed !== undefined) metrics.fellBack(failed, sent.attempt.target);
+      else budget = earned(budget);
+      const { shadow } = choice;
+      return {
+        sent,
+        shadow: shadow && send(shadow, 'probe', request, request.deadlineMs, infers),
+        hedgeAfterMs:
+          infers && request.pin === undefined && configured.length > 1 ? hedgeAfterMs(choice, budget) : null,
+      };
+    },
+    /** A second attempt beside the one under way. @returns undefined where it is not worth its cost */
+    hedge(request: RouteRequest): Sent | undefined {
+      if (request.deadlineMs <= 0 || !canSpend(budget)) return undefined;
+      const open = eligible(request, snapshot(state, request, clock()));
+      const second = hedgeTarget(request, open);
+      if (second === undefined) return undefined;
+      budget = spent(budget);
+      metrics.hedged(second.id as TargetName);
+      return send(predict(second), 'hedge', request, request.deadlineMs, true);
     },
     /** @returns milliseconds since it was sent */
     finish({ attempt }: Sent, result: AttemptResult): number {
@@ -87,20 +145,25 @@ export function createIsolate({ policy, hasCloud, clock, wallClock, random }: Is
     metricsText: () => metrics.text(),
     view(): RoutingView {
       const now = clock();
-      const [edge, cloud] = TARGETS.map((target) => targetView(state[target], now));
-      return { targets: { edge: edge!, cloud: cloud! }, recent: recent.newestFirst() };
+      const viewOf = (target: TargetName) => targetView(state.get(target), now);
+      return { targets: { edge: viewOf('edge'), cloud: viewOf('cloud') }, recent: recent.newestFirst() };
     },
   };
 }
 
-function targetView(known: TargetState, now: number): TargetView {
+/** Of a target that is not configured there is nothing. */
+function targetView(known: TargetState | undefined, now: number): TargetView {
+  if (known === undefined) {
+    const figures = { ewmaMs: null, p50Ms: null, p95Ms: null, p99Ms: null };
+    return { configured: false, state: 'healthy', inFlight: 0, requests: 0, errors: 0, ...figures };
+  }
   return {
-    configured: known.configured,
+    configured: true,
     state: healthAt(known.health, now) === 'healthy' ? 'healthy' : 'ejected',
     inFlight: known.inFlight,
     requests: known.requests,
     errors: known.errors,
-    ewmaMs: known.warm === null ? null : ewmaValue(known.warm, now),
+    ewmaMs: known.latency && meanValue(known.latency),
     p50Ms: quantile(known.window, 0.5),
     p95Ms: quantile(known.window, 0.95),
     p99Ms: quantile(known.window, 0.99),

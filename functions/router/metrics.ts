@@ -3,7 +3,7 @@ import { createRegistry } from '../../core/telemetry/metrics.ts';
 import { healthAt } from '../../core/routing/ejection.ts';
 import type { Reason } from '../../core/routing/policy.ts';
 import type { Attempt, AttemptResult, RoutingState, TargetState } from '../../core/routing/state.ts';
-import { TARGETS, type TargetName } from '../../core/routing/targets.ts';
+import type { TargetName } from '../../core/routing/targets.ts';
 
 /** Seconds: from what a warm model takes at the edge to the default deadline. */
 const LATENCY_BUCKETS = [
@@ -11,7 +11,11 @@ const LATENCY_BUCKETS = [
 ] as const;
 
 /** @param clock milliseconds */
-export function routerMetrics(stateOf: () => RoutingState, clock: () => number) {
+export function routerMetrics(
+  configured: readonly TargetName[],
+  stateOf: () => RoutingState,
+  clock: () => number,
+) {
   const registry = createRegistry();
   const requests = registry.counter(
     'causeway_requests_total',
@@ -39,10 +43,13 @@ export function routerMetrics(stateOf: () => RoutingState, clock: () => number) 
     'Requests sent to another target after one failed them.',
     ['from', 'to'],
   );
+  const hedges = registry.counter(
+    'causeway_hedges_total',
+    'Second requests sent because the first was later than predicted.',
+    ['target'],
+  );
   const each = (value: (target: TargetState) => number) => () =>
-    TARGETS.filter((target) => stateOf()[target].configured).map(
-      (target) => [[target], value(stateOf()[target])] as const,
-    );
+    configured.map((target) => [[target], value(stateOf().get(target)!)] as const);
   registry.gaugeOf(
     'causeway_in_flight',
     'Requests sent to a target and not yet answered.',
@@ -72,6 +79,9 @@ export function routerMetrics(stateOf: () => RoutingState, clock: () => number) 
     attempted({ target, infers }: Attempt, result: AttemptResult['kind'], ms: number): void {
       attempts.add([target, result]);
       if (infers && result === 'answered') latency.observe([target], ms / 1000);
+    },
+    hedged(target: TargetName): void {
+      hedges.add([target]);
     },
     fellBack(from: TargetName, to: TargetName): void {
       fallbacks.add([from, to]);

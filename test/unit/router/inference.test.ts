@@ -178,8 +178,11 @@ describe('ejection', () => {
   it('leaves the failing target out, tries it once when the time is over, and takes it back', async () => {
     const router = routerUnderTest();
     router.answers.edge = refuse;
-    for (let i = 0; i < CONSECUTIVE_FAILURES; i++)
-      expect(said(await router.infer())).toBe('200 cloud fallback');
+    expect(said(await router.infer())).toBe('200 cloud fallback');
+    // The cloud has answered, the edge never: nobody waits for it again.
+    expect(said(await router.infer())).toBe('200 cloud cloud-faster');
+    for (let i = 1; i < CONSECUTIVE_FAILURES; i++)
+      expect(said(await router.infer({ 'x-causeway-target': 'edge' }))).toBe('502 edge pinned');
     expect(said(await router.infer())).toBe('200 cloud edge-ejected');
     expect((await view(router)).targets.edge).toMatchObject({ state: 'ejected', errors: 5, requests: 5 });
     const asked = router.seen.edge.length;

@@ -2,41 +2,55 @@ import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decide } from '../../../core/routing/decide.ts';
 import { PROBE_SHARE, STALE_MS } from '../../../core/routing/policies/predictive.ts';
-import { POLICIES, type PolicyName } from '../../../core/routing/policies/table.ts';
+import { POLICIES, POLICY_NAMES, type PolicyName } from '../../../core/routing/policies/table.ts';
 import { predict, REASONS, type RouteRequest, type TargetSnapshot } from '../../../core/routing/policy.ts';
-import { TARGETS, type TargetName } from '../../../core/routing/targets.ts';
+import { PLACES, targetConfig } from '../../../core/routing/targets.ts';
 
 const NOW = 1_000_000;
 const NEVER = () => 1 - 2 ** -32;
 const ALWAYS = () => 0;
 
-const target = (name: TargetName, known: Partial<TargetSnapshot> = {}): TargetSnapshot => ({
-  target: name,
-  health: 'healthy',
-  trialUnderWay: false,
-  inFlight: 0,
-  lanes: 1,
-  latencyMs: 10,
-  learnedAt: NOW,
-  ...known,
-});
-const edge = (known: Partial<TargetSnapshot> = {}) => target('edge', known);
-const cloud = (known: Partial<TargetSnapshot> = {}) => target('cloud', known);
+interface Known extends Partial<Omit<TargetSnapshot, 'parts'>> {
+  /** Milliseconds on an idle target; null: nothing is known. */
+  readonly latencyMs?: number | null;
+}
+
+/** A target that computes for `latencyMs`, its queue as long as `inFlight` says. */
+function target(id: string, { latencyMs = 10, ...known }: Known = {}): TargetSnapshot {
+  const { lanes = 1, inFlight = 0 } = known;
+  const service = latencyMs ?? 0;
+  const queue = (Math.max(0, inFlight + 1 - lanes) / lanes) * service;
+  return {
+    ...targetConfig(id, id.startsWith('cloud') ? 'cloud' : 'edge', { lanes }),
+    health: 'healthy',
+    trialUnderWay: false,
+    inFlight,
+    busy: 0,
+    peakMs: latencyMs,
+    parts: latencyMs === null ? null : { network: 0, queue, service, cold: 0 },
+    spread: 1,
+    learnedAt: latencyMs === null ? null : NOW,
+    ...known,
+  };
+}
+const edge = (known: Known = {}) => target('edge', known);
+const cloud = (known: Known = {}) => target('cloud', known);
 const ask = (request: Partial<RouteRequest> = {}): RouteRequest => ({
   model: 'm',
   bytes: 100,
   pin: undefined,
   deadlineMs: 10_000,
-  failed: undefined,
+  tried: [],
   ...request,
 });
-const choose = (
+const run = (
   targets: readonly TargetSnapshot[],
   request: Partial<RouteRequest> = {},
-  random = NEVER,
+  random: () => number = NEVER,
   policy: PolicyName = 'predictive',
-) => {
-  const choice = decide(POLICIES[policy], ask(request), targets, NOW, random);
+) => decide(POLICIES[policy], { request: ask(request), targets, now: NOW, random }, POLICIES[policy].initial);
+const choose = (...args: Parameters<typeof run>) => {
+  const choice = run(...args);
   return choice && `${choice.target} ${choice.reason}`;
 };
 
@@ -55,12 +69,12 @@ describe('decide', () => {
     [
       'a pinned target that failed has no other',
       [edge(), cloud()],
-      { pin: 'edge', failed: 'edge' },
+      { pin: 'edge', tried: ['edge'] },
       undefined,
     ],
     ['one target only', [edge({ latencyMs: 9e9 })], {}, 'edge only-target'],
     ['one target only, ejected', [edge({ health: 'ejected' })], {}, 'edge only-target'],
-    ['after its failure there is nothing', [edge()], { failed: 'edge' }, undefined],
+    ['after its failure there is nothing', [edge()], { tried: ['edge'] }, undefined],
     ['the faster one', [edge(), cloud({ latencyMs: 5 })], {}, 'cloud cloud-faster'],
     ['the edge of equals', [edge(), cloud()], {}, 'edge edge-faster'],
     ['load counts', [edge({ inFlight: 3 }), cloud({ latencyMs: 35 })], {}, 'cloud cloud-faster'],
@@ -71,8 +85,8 @@ describe('decide', () => {
       'cloud cloud-faster',
     ],
     ['nothing known: the edge', [edge(unknown), cloud(unknown)], {}, 'edge no-estimate'],
-    ['edge unknown: the edge', [edge(unknown), cloud({ latencyMs: 1 })], {}, 'edge no-estimate'],
-    ['cloud unknown: the edge', [edge(), cloud(unknown)], {}, 'edge no-estimate'],
+    ['what is known before what is not', [edge(unknown), cloud({ latencyMs: 1 })], {}, 'cloud cloud-faster'],
+    ['cloud unknown: the edge', [edge(), cloud(unknown)], {}, 'edge edge-faster'],
     [
       'unknown is better than too late',
       [edge({ latencyMs: 300 }), cloud(unknown)],
@@ -100,11 +114,11 @@ describe('decide', () => {
       {},
       'cloud cloud-faster',
     ],
-    ['fallback', [edge(), cloud({ latencyMs: 900 })], { failed: 'edge' }, 'cloud fallback'],
+    ['fallback', [edge(), cloud({ latencyMs: 900 })], { tried: ['edge'] }, 'cloud fallback'],
     [
       'fallback even to an ejected one',
       [edge({ health: 'ejected' }), cloud()],
-      { failed: 'cloud' },
+      { tried: ['cloud'] },
       'edge fallback',
     ],
   ] as const)('%s', (_, targets, request, expected) => {
@@ -112,33 +126,40 @@ describe('decide', () => {
   });
 
   it.each([
-    ['stale and idle', [edge(), cloud({ ...stale, latencyMs: 50 })], 10_000, 'cloud probe'],
-    ['never seen', [edge(), cloud(unknown)], 10_000, 'cloud probe'],
-    ['a stale edge', [edge({ ...stale, latencyMs: 50 }), cloud()], 10_000, 'edge probe'],
-    ['fresh', [edge(), cloud({ latencyMs: 50 })], 10_000, 'edge edge-faster'],
-    ['not idle', [edge(), cloud({ ...stale, latencyMs: 50, inFlight: 1 })], 10_000, 'edge edge-faster'],
-    [
-      'the deadline leaves nothing for the other',
-      [edge(), cloud({ ...stale, latencyMs: 50 })],
-      15,
-      'edge edge-faster',
-    ],
-    [
-      'the deadline does not leave it half',
-      [edge(), cloud({ ...stale, latencyMs: 50 })],
-      90,
-      'edge edge-faster',
-    ],
-    ['never seen, and little time', [edge(), cloud(unknown)], 5_000, 'edge no-estimate'],
-  ] as const)('probes: %s', (_, targets, deadlineMs, expected) => {
-    expect(choose(targets, { deadlineMs }, ALWAYS)).toBe(expected);
+    ['a stale estimate', [edge(), cloud({ ...stale, latencyMs: 50 })], 'edge', 'cloud'],
+    ['nothing known', [edge(), cloud(unknown)], 'edge', 'cloud'],
+    ['a stale edge', [edge({ ...stale, latencyMs: 50 }), cloud()], 'cloud', 'edge'],
+    ['not what is fresh', [edge(), cloud({ latencyMs: 50 })], 'edge', undefined],
+    ['not what is busy', [edge(), cloud({ ...stale, latencyMs: 50, inFlight: 1 })], 'edge', undefined],
+  ] as const)('learns beside the request: %s', (_, targets, chosen, shadow) => {
+    const choice = run(targets, {}, ALWAYS)!;
+    expect([choice.target, choice.shadow?.target]).toEqual([chosen, shadow]);
   });
 
-  it('probes with a small share of the requests', () => {
+  it('learns with a small share of the requests', () => {
     const targets = [edge(), cloud({ ...stale, latencyMs: 50 })];
-    expect(choose(targets, {}, () => PROBE_SHARE)).toBe('edge edge-faster');
-    expect(choose(targets, {}, () => PROBE_SHARE / 1.01)).toBe('cloud probe');
+    expect(run(targets, {}, () => PROBE_SHARE)!.shadow).toBeUndefined();
+    expect(run(targets, {}, () => PROBE_SHARE / 1.01)!.shadow).toBeDefined();
     expect(PROBE_SHARE).toBeLessThanOrEqual(0.05);
+  });
+
+  it('does not ask what costs more than the ceiling, and takes the cheaper of equals', () => {
+    const dear = cloud({ cost: 5, latencyMs: 5 });
+    expect(choose([edge(), dear], { costCeiling: 4 })).toBe('edge only-target');
+    expect(choose([edge(), dear], { costCeiling: 5 })).toBe('cloud cloud-faster');
+    expect(choose([edge({ latencyMs: 10.4 }), cloud({ cost: 5 })])).toBe('edge cheaper');
+    expect(choose([dear], { costCeiling: 4 })).toBeUndefined();
+  });
+
+  it('spares a busy target, where what waits there costs others more than this request gains', () => {
+    expect(choose([edge({ inFlight: 3, busy: 0 }), cloud({ latencyMs: 45 })])).toBe('edge edge-faster');
+    expect(choose([edge({ inFlight: 3, busy: 0.9 }), cloud({ latencyMs: 45 })])).toBe('cloud relief');
+  });
+
+  it('goes by the bad day where the deadline is near', () => {
+    const shaky = edge({ latencyMs: 30, spread: 4 });
+    expect(choose([shaky, cloud({ latencyMs: 50 })], { deadlineMs: 200 })).toBe('edge edge-faster');
+    expect(choose([shaky, cloud({ latencyMs: 50 })], { deadlineMs: 100 })).toBe('cloud relief');
   });
 
   it('edge-first looks at the deadline only', () => {
@@ -149,8 +170,7 @@ describe('decide', () => {
   });
 
   it('leaves time for the fallback: known, unknown, none', () => {
-    const limit = (targets: readonly TargetSnapshot[], random = NEVER) =>
-      decide(POLICIES.predictive, ask(), targets, NOW, random)?.limitMs;
+    const limit = (targets: readonly TargetSnapshot[], random = NEVER) => run(targets, {}, random)?.limitMs;
     expect(limit([edge({ latencyMs: 1 }), cloud({ latencyMs: 500 })])).toBe(8_000);
     expect(limit([edge({ latencyMs: 1 }), cloud({ latencyMs: 2 })])).toBe(9_750);
     expect(limit([edge(), cloud(unknown)])).toBe(5_000);
@@ -158,8 +178,6 @@ describe('decide', () => {
     expect(limit([edge()])).toBe(10_000);
     // Not less than what the chosen one is known to need.
     expect(limit([edge({ latencyMs: 4_000 }), cloud({ latencyMs: 5_000 })])).toBe(8_000);
-    // A probe is given up early.
-    expect(limit([edge(), cloud({ ...stale, latencyMs: 50 })], ALWAYS)).toBe(1_000);
   });
 });
 
@@ -167,64 +185,75 @@ describe('properties, of every policy', () => {
   const latency = fc.option(fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1e6, noNaN: true })), {
     nil: null,
   });
-  const snapshotOf = (name: TargetName) =>
+  const snapshotOf = (id: string) =>
     fc
       .record({
         health: fc.constantFrom('healthy' as const, 'ejected' as const, 'half-open' as const),
         trialUnderWay: fc.boolean(),
         inFlight: fc.nat(1_000),
         lanes: fc.integer({ min: 1, max: 64 }),
+        busy: fc.double({ min: 0, max: 1, noNaN: true }),
+        cost: fc.nat(3),
+        weight: fc.double({ min: 0.01, max: 100, noNaN: true }),
+        spread: fc.double({ min: 1, max: 50, noNaN: true }),
         latencyMs: latency,
         learnedAt: fc.integer({ min: 0, max: NOW }),
       })
-      .map((known) =>
-        target(name, { ...known, learnedAt: known.latencyMs === null ? null : known.learnedAt }),
-      );
-  const both = fc.tuple(snapshotOf('edge'), snapshotOf('cloud'));
+      .map((known) => target(id, { ...known, learnedAt: known.latencyMs === null ? null : known.learnedAt }));
+  const IDS = ['edge', 'edge-2', 'cloud', 'cloud-2', 'cloud-3'];
+  const several = fc
+    .integer({ min: 1, max: IDS.length })
+    .chain((count) => fc.tuple(...IDS.slice(0, count).map(snapshotOf)));
   const requests = fc.record({
     model: fc.constant('m'),
     bytes: fc.nat(),
-    pin: fc.option(fc.constantFrom(...TARGETS), { nil: undefined }),
+    pin: fc.option(fc.constantFrom(...PLACES), { nil: undefined }),
+    costCeiling: fc.option(fc.nat(3), { nil: undefined }),
     deadlineMs: fc.double({ min: 0.001, max: 600_000, noNaN: true }),
-    failed: fc.option(fc.constantFrom(...TARGETS), { nil: undefined }),
+    tried: fc.subarray(IDS, { maxLength: 2 }),
   });
-  const free = requests.map((request) => ({ ...request, pin: undefined, failed: undefined }));
+  const free = requests.map((request) => ({ ...request, pin: undefined, costCeiling: undefined, tried: [] }));
   const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 
-  describe.each(Object.keys(POLICIES) as PolicyName[])('%s', (name) => {
-    const run = (request: RouteRequest, targets: readonly TargetSnapshot[], draw: number) =>
-      decide(POLICIES[name], request, targets, NOW, () => draw);
-    const among = (targets: readonly TargetSnapshot[], wanted: TargetName) =>
-      targets.find((each) => each.target === wanted)!;
+  describe.each(POLICY_NAMES)('%s', (name) => {
+    const by = (request: RouteRequest, targets: readonly TargetSnapshot[], draw: number) =>
+      run(targets, request, () => draw, name);
+    const among = (targets: readonly TargetSnapshot[], wanted: string) =>
+      targets.find((each) => each.id === wanted)!;
 
     it('never says NaN, and always gives a reason and a time of more than nothing within the deadline', () => {
       fc.assert(
-        fc.property(requests, both, random, (request, targets, draw) => {
-          const choice = run(request, targets, draw);
+        fc.property(requests, several, random, (request, targets, draw) => {
+          const choice = by(request, targets, draw);
           if (choice === undefined) return;
           expect(REASONS).toContain(choice.reason);
           expect(choice.predictedMs === null || choice.predictedMs >= 0).toBe(true);
+          expect(choice.p95Ms === null || choice.p95Ms >= choice.predictedMs!).toBe(true);
           expect(choice.limitMs).toBeGreaterThan(0);
           expect(choice.limitMs).toBeLessThanOrEqual(request.deadlineMs);
         }),
       );
     });
 
-    it('holds pins, and never asks again what failed', () => {
+    it('holds pins and ceilings, never asks again what was tried, and finds a target wherever there is one', () => {
       fc.assert(
-        fc.property(requests, both, random, (request, targets, draw) => {
-          const choice = run(request, targets, draw);
-          if (request.pin !== undefined && request.pin !== request.failed)
-            expect(choice?.target).toBe(request.pin);
-          if (request.failed !== undefined) expect(choice?.target).not.toBe(request.failed);
+        fc.property(requests, several, random, (request, targets, draw) => {
+          const { pin, costCeiling = Infinity, tried } = request;
+          const allowed = targets.filter(
+            ({ id, place, cost }) =>
+              (pin === undefined || place === pin) && cost <= costCeiling && !tried.includes(id),
+          );
+          const choice = by(request, targets, draw);
+          expect(choice !== undefined).toBe(allowed.length > 0);
+          if (choice !== undefined) expect(allowed.map(({ id }) => id)).toContain(choice.target);
         }),
       );
     });
 
     it('never takes an ejected target while one is healthy', () => {
       fc.assert(
-        fc.property(free, both, random, (request, targets, draw) => {
-          const choice = run(request, targets, draw)!;
+        fc.property(free, several, random, (request, targets, draw) => {
+          const choice = by(request, targets, draw)!;
           const { health } = among(targets, choice.target);
           if (health === 'ejected') expect(targets.some((each) => each.health === 'healthy')).toBe(false);
           if (health === 'half-open' && targets.some((each) => each.health === 'healthy'))
@@ -233,38 +262,63 @@ describe('properties, of every policy', () => {
       );
     });
 
-    it('never takes a target that is predicted too late while a healthy one is predicted in time', () => {
+    it('is the same for the same', () => {
       fc.assert(
-        fc.property(free, both, random, (request, targets, draw) => {
-          const healthy = targets.map((each) => ({ ...each, health: 'healthy' as const }));
-          const choice = run(request, healthy, draw)!;
-          const fits = (each: TargetSnapshot) =>
-            (predict(each).predictedMs ?? Infinity) <= request.deadlineMs;
-          const known = among(healthy, choice.target).latencyMs !== null;
-          if (known && healthy.some(fits)) expect(fits(among(healthy, choice.target))).toBe(true);
+        fc.property(requests, several, random, (request, targets, draw) => {
+          expect(by(request, targets, draw)).toEqual(by(request, targets, draw));
         }),
       );
     });
+  });
 
-    it('is monotone in load: more load on a target never brings requests to it', () => {
+  /** Those that look at predictions; the others are what they are compared with. */
+  describe.each(['predictive', 'edge-first', 'cloud-first'] as const)('%s', (name) => {
+    it('never takes a target that is predicted too late while a healthy one is predicted in time', () => {
       fc.assert(
-        fc.property(
-          free,
-          both,
-          fc.constantFrom(...TARGETS),
-          fc.nat(1_000),
-          (request, targets, loaded, more) => {
-            const before = run(request, targets, NEVER())!;
-            const heavier = targets.map((each) =>
-              each.target === loaded ? { ...each, inFlight: each.inFlight + more } : each,
-            );
-            // A trial is given by health, not by load.
-            if (before.reason === 'trial' || before.target === loaded) return;
-            const after = run(request, heavier, NEVER())!;
-            if (after.reason !== 'trial') expect(after.target).toBe(before.target);
-          },
-        ),
+        fc.property(free, several, random, (request, targets, draw) => {
+          const healthy = targets.map((each) => ({ ...each, health: 'healthy' as const }));
+          const choice = run(healthy, request, () => draw, name)!;
+          const fits = (each: TargetSnapshot) =>
+            (predict(each).predictedMs ?? Infinity) <= request.deadlineMs;
+          if (choice.predictedMs !== null && healthy.some(fits))
+            expect(choice.predictedMs).toBeLessThanOrEqual(request.deadlineMs);
+        }),
       );
     });
   });
+
+  it.each(['predictive', 'least-requests', 'peak-ewma'] as const)(
+    '%s is monotone in load: more load on a target never brings requests to it',
+    (name) => {
+      const loads = fc.tuple(fc.nat(100), fc.integer({ min: 1, max: 100 }));
+      fc.assert(
+        fc.property(
+          free,
+          several,
+          loads,
+          fc.nat(4),
+          random,
+          (request, targets, [load, more], which, draw) => {
+            const place = which % targets.length;
+            // The first of those that draw the lot: one target is loaded, all else is equal.
+            const loaded = (inFlight: number) =>
+              targets.map(({ id, lanes, cost, busy, spread, parts }, i) =>
+                target(id, {
+                  lanes,
+                  cost,
+                  busy,
+                  spread,
+                  inFlight: i === place ? inFlight : load,
+                  latencyMs: parts && parts.service,
+                }),
+              );
+            const { id } = targets[place]!;
+            const before = run(loaded(load), request, () => draw, name)!;
+            const after = run(loaded(load + more), request, () => draw, name)!;
+            if (after.target === id && after.reason !== 'no-estimate') expect(before.target).toBe(id);
+          },
+        ),
+      );
+    },
+  );
 });

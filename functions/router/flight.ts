@@ -1,0 +1,163 @@
+/**
+ * One request's attempts. The first target is asked; another one beside it where the first is late (a hedge) or where
+ * there is something to learn (a shadow), or after it where it failed (a fallback). The first answer is the answer:
+ * what is still under way is ended, but for shadows, which are let finish to be learned from.
+ */
+import { TARGET_HEADERS } from '../../core/contracts/headers.ts';
+import type { RouteRequest } from '../../core/routing/policy.ts';
+import type { AttemptResult } from '../../core/routing/state.ts';
+import type { TargetName } from '../../core/routing/targets.ts';
+import type { Timing } from '../../core/telemetry/server-timing.ts';
+import {
+  drop,
+  type Message,
+  type Outcome,
+  reportedInFlight,
+  reportedServiceMs,
+  send,
+  type Upstream,
+} from './attempt.ts';
+import type { Isolate, Sent } from './isolate.ts';
+
+export interface FlightPlan {
+  readonly isolate: Isolate;
+  readonly upstreams: Readonly<Record<TargetName, Upstream>>;
+  readonly message: Message;
+  readonly infers: boolean;
+  /** What is asked of the router, with the time that is left. @param tried targets that count as tried */
+  readonly ask: (tried: readonly TargetName[]) => RouteRequest;
+  /** Aborted when the client goes away. */
+  readonly client: AbortSignal | undefined;
+  /** Keeps work alive that goes on after the answer. */
+  readonly defer: (work: Promise<unknown>) => void;
+}
+
+export interface Landed {
+  readonly sent: Sent;
+  readonly outcome: Outcome;
+  /** In the order of their ends. */
+  readonly timings: readonly Timing[];
+  /** Milliseconds the first attempt was predicted to take. */
+  readonly predictedMs: number | null;
+}
+
+interface Ended {
+  readonly sent: Sent;
+  readonly outcome: Outcome;
+}
+
+/** @returns undefined where there was no time, or no target, to ask */
+export async function fly(plan: FlightPlan): Promise<Landed | undefined> {
+  const { isolate, ask } = plan;
+  const tried: TargetName[] = [];
+  const timings: Timing[] = [];
+  const under = new Map<Sent, { readonly ended: Promise<Ended>; readonly cancel: () => void }>();
+  const shadows = new Set<Sent>();
+
+  function launch(sent: Sent): void {
+    const { outcome, cancel } = send(
+      plan.upstreams[sent.attempt.target],
+      plan.message,
+      sent.limitMs,
+      plan.client,
+    );
+    const ended = outcome.then((result): Ended => {
+      const ms = isolate.finish(sent, resultOf(sent.attempt.target, result));
+      timings.push({ name: sent.attempt.target, ms, description: describe(sent, result) });
+      under.delete(sent);
+      return { sent, outcome: result };
+    });
+    under.set(sent, { ended, cancel });
+  }
+
+  const request = ask(tried);
+  const beginning = request.deadlineMs <= 0 ? undefined : isolate.begin(request, plan.infers);
+  if (beginning === undefined) return undefined;
+  const { sent: first, shadow } = beginning;
+  launch(first);
+  tried.push(first.attempt.target);
+  if (shadow !== undefined) {
+    launch(shadow);
+    shadows.add(shadow);
+  }
+  const late = beginning.hedgeAfterMs === null ? undefined : alarm(beginning.hedgeAfterMs);
+
+  const land = ({ sent, outcome }: Ended): Landed => {
+    late?.stop();
+    for (const [other, { ended, cancel }] of under) {
+      if (!shadows.has(other)) cancel();
+      plan.defer(ended.then((loser) => drop(loser.outcome)));
+    }
+    return { sent, outcome, timings, predictedMs: first.predictedMs };
+  };
+
+  let isLateHandled = late === undefined;
+  let lost: Ended | undefined;
+  for (;;) {
+    const waits: Promise<Ended | undefined>[] = Array.from(under.values(), ({ ended }) => ended);
+    if (!isLateHandled) waits.push(late!.rings);
+    const next = await Promise.race(waits);
+    if (next === undefined) {
+      isLateHandled = true;
+      const hedge = under.has(first) ? isolate.hedge(ask(tried)) : undefined;
+      if (hedge === undefined) continue;
+      launch(hedge);
+      tried.push(hedge.attempt.target);
+      continue;
+    }
+    const { kind } = next.outcome;
+    if (kind === 'answered' || kind === 'cancelled') {
+      if (lost !== undefined) await drop(lost.outcome);
+      return land(next);
+    }
+    if (shadows.delete(next.sent)) {
+      await drop(next.outcome);
+      continue;
+    }
+    if (lost !== undefined) await drop(lost.outcome);
+    lost = next;
+    if (Array.from(under.keys()).some((sent) => !shadows.has(sent))) continue;
+    // Two failures are enough for a request.
+    const again = ask(tried);
+    const fallback =
+      tried.length > 1 || again.deadlineMs <= 0 ? undefined : isolate.begin(again, plan.infers);
+    if (fallback === undefined) return land(lost);
+    launch(fallback.sent);
+    tried.push(fallback.sent.attempt.target);
+  }
+}
+
+/** A timer as a promise that can be let go of. */
+function alarm(ms: number) {
+  const { promise, resolve } = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => resolve(undefined), ms);
+  return { rings: promise, stop: () => clearTimeout(timer) };
+}
+
+/** An edge Worker's clock stands still while it computes: what it says of its time is nothing. */
+function resultOf(target: TargetName, outcome: Outcome): AttemptResult {
+  switch (outcome.kind) {
+    case 'answered': {
+      const { status, headers } = outcome.response;
+      return {
+        kind: 'answered',
+        refused: status >= 400,
+        cold: headers.get(TARGET_HEADERS.cold) === '1',
+        reported: reportedInFlight(headers),
+        serviceMs: target === 'edge' ? null : reportedServiceMs(headers),
+      };
+    }
+    case 'unreachable':
+      return { kind: 'failed' };
+    case 'failed':
+    case 'timeout':
+    case 'cancelled':
+      return { kind: outcome.kind };
+  }
+}
+
+function describe({ attempt: { reason }, predictedMs }: Sent, { kind }: Outcome): string {
+  const predicted = predictedMs === null ? 'predicted nothing' : `predicted ${predictedMs.toFixed(2)} ms`;
+  const words = [reason === 'hedge' ? reason : '', kind === 'answered' ? '' : kind, predicted];
+  return words.filter((word) => word !== '').join(', ');
+}
