@@ -139,13 +139,20 @@ export function learn(known: Learned, reading: Reading, now: number): Learned {
 }
 
 /** It takes at least so long: otherwise a target that never answers in time would never be learned about. */
-export function learnAtLeast(known: Learned, reading: Reading, now: number): Learned {
+export function learnAtLeast(
+  known: Learned,
+  reading: Omit<Reading, 'isCold' | 'serviceMs'>,
+  now: number,
+): Learned {
   const expected = partsOf(known, reading, now);
   const total = expected && expected.network + expected.queue + expected.service + expected.cold;
   if (total !== null && reading.elapsedMs <= total) return known;
   const own = known.models.get(reading.model);
-  const isCold = own === undefined || now - own.answeredAt >= WARM_MS;
-  return learn(known, { ...reading, isCold, serviceMs: null }, now);
+  if (own !== undefined && now - own.answeredAt < WARM_MS)
+    return learn(known, { ...reading, isCold: false, serviceMs: null }, now);
+  // It has not answered: its model is not loaded yet.
+  const cold = observeMean(known.cold, reading.elapsedMs / (1 + reading.queue), now);
+  return { ...known, cold, learnedAt: now };
 }
 
 function spreadOf({ ratios, spread }: Learned, { elapsedMs, predictedMs }: Reading) {

@@ -245,9 +245,7 @@ function settle(
       return attempt.reason === 'trial' ? { ...target, health: trialAbandoned(target.health) } : target;
     case 'timeout': {
       // It takes at least so long: otherwise a target that never answers in time would never be learned about.
-      const learned = attempt.infers
-        ? learnAtLeast(target.learned, { ...reading, isCold: false, serviceMs: null }, now)
-        : target.learned;
+      const learned = attempt.infers ? learnAtLeast(target.learned, reading, now) : target.learned;
       const isFair = reading.elapsedMs >= FAIR_TIMEOUT_MS || attempt.reason === 'trial';
       return isFair ? fail(state, { ...target, learned }, attempt, now) : { ...target, learned };
     }

@@ -72,9 +72,11 @@ function cheapestOfBest(all: readonly Candidate[], random: () => number): Candid
   const best = Math.min(...all.map(({ price }) => price));
   const alike = all.filter(({ price }) => price <= best * (1 + ALIKE) + ALIKE_MS);
   const cost = Math.min(...alike.map(({ target }) => target.cost));
-  const cheapest = alike.filter(({ target }) => target.cost === cost);
+  const affordable = alike.filter(({ target }) => target.cost === cost);
+  // Of two places the nearer one; chance is for the targets of one place, which may be many and alike.
+  const cheapest = affordable.filter(({ target }) => target.place === affordable[0]!.target.place);
   const one = cheapest[Math.floor(random() * cheapest.length)]!;
-  return { ...one, cheaper: one.price > best && cheapest.length < alike.length };
+  return { ...one, cheaper: one.price > best && affordable.length < alike.length };
 }
 
 function choose(view: View): Ranked<null> {
@@ -95,8 +97,10 @@ function choose(view: View): Ranked<null> {
   const shadow = stale !== undefined && random() < PROBE_SHARE ? { shadow: stale } : {};
   const { target } = best;
   if (best.cheaper) return { target, reason: 'cheaper', memory, ...shadow };
-  if (ranked.some(({ ms }) => ms! < best.ms! * (1 - ALIKE)))
-    return { target, reason: 'relief', memory, ...shadow };
+  const isQuicker = (one: Candidate) => one.ms !== null && one.ms < best.ms! * (1 - ALIKE);
+  if (ranked.some(isQuicker)) return { target, reason: 'relief', memory, ...shadow };
+  // A quicker one is left out, which may be late on a bad day.
+  if (all.some(isQuicker)) return { target, reason: 'deadline', memory, ...shadow };
   return { target, reason: target.place === 'edge' ? 'edge-faster' : 'cloud-faster', memory, ...shadow };
 }
 

@@ -159,7 +159,7 @@ describe('decide', () => {
   it('goes by the bad day where the deadline is near', () => {
     const shaky = edge({ latencyMs: 30, spread: 4 });
     expect(choose([shaky, cloud({ latencyMs: 50 })], { deadlineMs: 200 })).toBe('edge edge-faster');
-    expect(choose([shaky, cloud({ latencyMs: 50 })], { deadlineMs: 100 })).toBe('cloud relief');
+    expect(choose([shaky, cloud({ latencyMs: 50 })], { deadlineMs: 100 })).toBe('cloud deadline');
   });
 
   it('edge-first looks at the deadline only', () => {

@@ -1,28 +1,28 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { MODELS, WARM_MS } from '../../../core/routing/learning.ts';
 import { CONSECUTIVE_FAILURES, healthAt } from '../../../core/routing/ejection.ts';
-import type { Reason } from '../../../core/routing/policy.ts';
 import {
   attemptOf,
   type AttemptResult,
   ended,
   FAIR_TIMEOUT_MS,
   initialState,
-  MODELS,
   REPORT_MS,
   type RoutingState,
   snapshot,
   started,
-  WARM_MS,
 } from '../../../core/routing/state.ts';
-import { TARGETS, type TargetName } from '../../../core/routing/targets.ts';
+import { predict, type Reason } from '../../../core/routing/policy.ts';
+import { targetConfig, TARGETS, type TargetName } from '../../../core/routing/targets.ts';
 
-const BOTH = initialState({ edge: true, cloud: true });
+const BOTH = initialState([targetConfig('edge', 'edge'), targetConfig('cloud', 'cloud')]);
 const answered = (over: Partial<Extract<AttemptResult, { kind: 'answered' }>> = {}): AttemptResult => ({
   kind: 'answered',
   refused: false,
   cold: false,
   reported: null,
+  serviceMs: null,
   ...over,
 });
 
@@ -41,19 +41,27 @@ function go(
   state: RoutingState,
   { target = 'edge', model = 'm', reason = 'edge-faster', infers = true, ...one }: One,
 ) {
-  const attempt = attemptOf(state, { target, model, reason, infers }, one.from);
+  const asked = { target, model, bytes: 100, reason, infers, predictedMs: null };
+  const attempt = attemptOf(state, asked, one.from);
   return ended(started(state, attempt), attempt, one.result, one.to);
 }
-const seen = (state: RoutingState, now: number, model = 'm', target: TargetName = 'edge') =>
-  snapshot(state, model, now).find((each) => each.target === target)!;
+/** With what an idle target would take. */
+const seen = (state: RoutingState, now: number, model = 'm', target: TargetName = 'edge') => {
+  const known = snapshot(state, { model, bytes: 100 }, now).find((each) => each.id === target)!;
+  const { parts } = known;
+  return { ...known, latencyMs: parts && parts.network + parts.service + parts.cold };
+};
 
 describe('routing state', () => {
   it('knows nothing at first, and offers configured targets only', () => {
-    expect(snapshot(BOTH, 'm', 0).map((each) => [each.target, each.latencyMs, each.health])).toEqual([
-      ['edge', null, 'healthy'],
-      ['cloud', null, 'healthy'],
-    ]);
-    expect(snapshot(initialState({ edge: true, cloud: false }), 'm', 0)).toHaveLength(1);
+    const about = { model: 'm', bytes: 100 };
+    expect(snapshot(BOTH, about, 0).map((each) => [each.id, predict(each).predictedMs, each.health])).toEqual(
+      [
+        ['edge', null, 'healthy'],
+        ['cloud', null, 'healthy'],
+      ],
+    );
+    expect(snapshot(initialState([targetConfig('edge', 'edge')]), about, 0)).toHaveLength(1);
   });
 
   it('keeps cold and warm apart: a cold answer predicts the next model, not the next request', () => {
@@ -71,7 +79,7 @@ describe('routing state', () => {
     const attempts = Array.from({ length: 4 }, () => {
       const attempt = attemptOf(
         state,
-        { target: 'edge', model: 'm', reason: 'no-estimate', infers: true },
+        { target: 'edge', model: 'm', bytes: 100, reason: 'no-estimate', infers: true, predictedMs: null },
         0,
       );
       state = started(state, attempt);
@@ -94,7 +102,7 @@ describe('routing state', () => {
     for (const result of [{ kind: 'failed' }, { kind: 'cancelled' }, answered({ refused: true })] as const) {
       const state = go(BOTH, { from: 0, to: 1, result });
       expect(seen(state, 1).latencyMs).toBeNull();
-      expect(state.edge.window.added).toBe(0);
+      expect(state.get('edge')!.window.added).toBe(0);
     }
     const metadata = go(BOTH, { from: 0, to: 1, result: answered(), infers: false });
     expect(seen(metadata, 1).latencyMs).toBeNull();
@@ -112,19 +120,23 @@ describe('routing state', () => {
     for (let i = 0; i < CONSECUTIVE_FAILURES; i++)
       state = go(state, { from: i, to: i, result: { kind: 'failed' } });
     expect(seen(state, 10).health).toBe('ejected');
-    expect(state.edge).toMatchObject({ errors: 5, requests: 5, ejections: 1, inFlight: 0 });
-    const { health } = state.edge;
+    expect(state.get('edge')).toMatchObject({ errors: 5, requests: 5, ejections: 1, inFlight: 0 });
+    const { health } = state.get('edge')!;
     const until = health.kind === 'ejected' ? health.until : Number.NaN;
     expect(seen(state, until).health).toBe('half-open');
 
-    const trial = attemptOf(state, { target: 'edge', model: 'm', reason: 'trial', infers: true }, until);
+    const trial = attemptOf(
+      state,
+      { target: 'edge', model: 'm', bytes: 100, reason: 'trial', infers: true, predictedMs: null },
+      until,
+    );
     const under = started(state, trial);
     expect(seen(under, until).trialUnderWay).toBe(true);
     expect(seen(ended(under, trial, { kind: 'cancelled' }, until + 1), until + 1).trialUnderWay).toBe(false);
     expect(seen(ended(under, trial, answered(), until + 1), until + 1).health).toBe('healthy');
     const lost = ended(under, trial, { kind: 'timeout' }, until + 1);
     expect(seen(lost, until + 1).health).toBe('ejected');
-    expect(lost.edge.ejections).toBe(2);
+    expect(lost.get('edge')!.ejections).toBe(2);
   });
 
   it('does not let clients with tiny deadlines eject a target', () => {
@@ -142,9 +154,10 @@ describe('routing state', () => {
     let state = BOTH;
     for (let i = 0; i < 3 * MODELS; i++)
       state = go(state, { model: `m${i}`, from: i, to: i + 1, result: answered() });
-    expect(state.edge.models.size).toBe(MODELS);
-    expect(state.edge.models.has(`m${3 * MODELS - 1}`)).toBe(true);
-    expect(state.edge.models.has('m0')).toBe(false);
+    const { models } = state.get('edge')!.learned;
+    expect(models.size).toBe(MODELS);
+    expect(models.has(`m${3 * MODELS - 1}`)).toBe(true);
+    expect(models.has('m0')).toBe(false);
   });
 
   it('never ejects all, never counts below nothing and never knows NaN, in any history', () => {
@@ -173,19 +186,25 @@ describe('routing state', () => {
         const open: (() => void)[] = [];
         for (const { target, result, wait, took, reason, overlaps } of steps) {
           now += wait;
-          const attempt = attemptOf(state, { target, model: 'm', reason, infers: true }, now);
+          const attempt = attemptOf(
+            state,
+            { target, model: 'm', bytes: 100, reason, infers: true, predictedMs: null },
+            now,
+          );
           state = started(state, attempt);
           const end = () => (state = ended(state, attempt, result, now + took));
           if (overlaps) open.push(end);
           else end();
-          for (const each of snapshot(state, 'm', now)) {
-            expect(each.latencyMs === null || each.latencyMs >= 0).toBe(true);
+          for (const each of snapshot(state, { model: 'm', bytes: 100 }, now)) {
+            const { predictedMs } = predict(each);
+            expect(predictedMs === null || predictedMs >= 0).toBe(true);
+            expect(each.busy >= 0 && each.busy <= 1).toBe(true);
             expect(each.inFlight).toBeGreaterThanOrEqual(0);
           }
-          expect(TARGETS.some((name) => healthAt(state[name].health, now) === 'healthy')).toBe(true);
+          expect(TARGETS.some((name) => healthAt(state.get(name)!.health, now) === 'healthy')).toBe(true);
         }
         for (const end of open) end();
-        expect([state.edge.inFlight, state.cloud.inFlight]).toEqual([0, 0]);
+        expect(Array.from(state.values(), ({ inFlight }) => inFlight)).toEqual([0, 0]);
       }),
       { numRuns: 300 },
     );
