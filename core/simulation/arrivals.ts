@@ -1,7 +1,7 @@
 /** When requests come, what they carry, and what each target will make of them: drawn once, alike for every policy. */
 import { createRandom } from '../random.ts';
 import type { RouteRequest } from '../routing/policy.ts';
-import { draw } from './distribution.ts';
+import { draw, meanOf } from './distribution.ts';
 import type { Scenario, SimulatedTarget, Traffic } from './scenario.ts';
 
 /** One request's fate at one target. */
@@ -16,6 +16,10 @@ export interface Draw {
 export interface Arrival extends Pick<RouteRequest, 'model' | 'bytes' | 'pin' | 'deadlineMs'> {
   readonly index: number;
   readonly at: number;
+  /** Which of the scenario's streams it is of. */
+  readonly stream: number;
+  /** Multiplies its service time at every target. */
+  readonly work: number;
   readonly router: number;
 }
 
@@ -55,35 +59,50 @@ export function arrivalsOf(scenario: Scenario, seed: number): Arrival[] {
   const endMs = scenario.seconds * 1000;
   const streams = scenario.traffic.flatMap((traffic, stream) => {
     const random = createRandom(seed, STREAM.arrivals, stream);
-    return timesOf(traffic, endMs, random).map((at) => ({ at, traffic }));
+    return timesOf(traffic, endMs, random).map((at) => ({ at, stream, traffic }));
   });
   streams.sort((a, b) => a.at - b.at);
   const random = createRandom(seed, STREAM.requests);
-  return streams.map(({ at, traffic: { model, bytes, pin, deadlineMs } }, index) => ({
+  return streams.map(({ at, stream, traffic: { model, bytes, work, pin, deadlineMs } }, index) => ({
     index,
     at,
+    stream,
     model,
     pin,
     deadlineMs,
     bytes: Math.round(draw(bytes, random)),
+    work: draw(work, random),
     router: random.below(scenario.routers),
   }));
 }
 
 /** The same for a request and target whenever it is asked, whichever policy asks. */
-export function drawsOf(
-  seed: number,
-  target: SimulatedTarget,
-  position: number,
-  { index, bytes }: Arrival,
-): Draw {
-  const random = createRandom(seed, STREAM.draws, position, index);
+export function drawsOf(seed: number, target: SimulatedTarget, position: number, arrival: Arrival): Draw {
+  const random = createRandom(seed, STREAM.draws, position, arrival.index);
+  return fateOf(target, arrival, arrival.work, {
+    networkMs: draw(target.networkMs, random),
+    serviceMs: draw(target.serviceMs, random),
+    coldMs: target.cold === undefined ? 0 : draw(target.cold.ms, random),
+    luck: random.uniform(),
+  });
+}
+
+/** What can be expected of a request of this size of which nothing else is known: means, and a lucky one. */
+export function expectedOf(target: SimulatedTarget, traffic: Traffic, arrival: Arrival): Draw {
+  return fateOf(target, arrival, meanOf(traffic.work), {
+    networkMs: meanOf(target.networkMs),
+    serviceMs: meanOf(target.serviceMs),
+    coldMs: target.cold === undefined ? 0 : meanOf(target.cold.ms),
+    luck: 1,
+  });
+}
+
+function fateOf(target: SimulatedTarget, { bytes }: Arrival, work: number, drawn: Draw): Draw {
   const kilobytes = bytes / 1000;
   const transferMs = target.kilobytesPerMs === undefined ? 0 : kilobytes / target.kilobytesPerMs;
   return {
-    networkMs: draw(target.networkMs, random) + transferMs,
-    serviceMs: draw(target.serviceMs, random) + kilobytes * target.msPerKilobyte,
-    coldMs: target.cold === undefined ? 0 : draw(target.cold.ms, random),
-    luck: random.uniform(),
+    ...drawn,
+    networkMs: drawn.networkMs + transferMs,
+    serviceMs: work * (drawn.serviceMs + kilobytes * target.msPerKilobyte),
   };
 }

@@ -40,3 +40,29 @@ export function draw(distribution: Distribution, random: Random): number {
       return random.uniform() < distribution.share ? distribution.rarely : distribution.usually;
   }
 }
+
+export function meanOf(distribution: Distribution): number {
+  if (typeof distribution === 'number') return distribution;
+  switch (distribution.kind) {
+    case 'exponential':
+      return distribution.mean;
+    case 'uniform':
+      return (distribution.low + distribution.high) / 2;
+    case 'lognormal':
+      return distribution.median * Math.exp(distribution.sigma ** 2 / 2);
+    case 'normal':
+      return meanAboveZero(distribution);
+    case 'mixture':
+      return distribution.usually + (distribution.rarely - distribution.usually) * distribution.share;
+  }
+}
+
+/** E max(0, X) of a normal X: `μ·Φ(μ/σ) + σ·φ(μ/σ)`; Φ after Abramowitz & Stegun 26.2.17, to 1e-7. */
+function meanAboveZero({ mean, deviation }: { readonly mean: number; readonly deviation: number }): number {
+  const z = mean / deviation;
+  const density = Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI);
+  const t = 1 / (1 + 0.2316419 * z);
+  const series = [0.31938153, -0.356563782, 1.781477937, -1.821255978, 1.330274429];
+  const above = density * series.reduceRight((sum, c) => (sum + c) * t, 0);
+  return mean * (1 - above) + deviation * density;
+}

@@ -18,7 +18,7 @@ export interface Report {
   readonly extra: number;
   /** Of the answers, by target. */
   readonly shares: Readonly<Record<TargetId, number>>;
-  /** Mean of |predicted − actual| over the actual, of the answers to first attempts. */
+  /** Mean of |predicted − actual| over the mean of the actual, of the answers to first attempts. */
   readonly predictionError: number | null;
 }
 
@@ -38,9 +38,8 @@ export function reportOf(outcomes: readonly Outcome[]): Report {
   const predicted = answered.filter(
     ({ predictedMs, attempts }) => predictedMs !== null && attempts.length === 1,
   );
-  const error = predicted.reduce((sum, { predictedMs, latencyMs }) => {
-    return sum + Math.abs(predictedMs! - latencyMs) / Math.max(latencyMs, 1e-9);
-  }, 0);
+  const actual = predicted.reduce((sum, { latencyMs }) => sum + latencyMs, 0);
+  const error = predicted.reduce((sum, each) => sum + Math.abs(each.predictedMs! - each.latencyMs), 0);
   return {
     requests,
     meanMs: sorted.reduce((sum, ms) => sum + ms, 0) / Math.max(1, requests),
@@ -55,6 +54,6 @@ export function reportOf(outcomes: readonly Outcome[]): Report {
       outcomes.reduce((sum, { attempts }) => sum + Math.max(0, attempts.length - 1), 0) /
       Math.max(1, requests),
     shares,
-    predictionError: predicted.length === 0 ? null : error / predicted.length,
+    predictionError: actual === 0 ? null : error / actual,
   };
 }

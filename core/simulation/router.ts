@@ -5,6 +5,7 @@ import { type Policy, predict, type Reason, type RouteRequest } from '../routing
 import { type AttemptResult, attemptOf, ended, initialState, snapshot, started } from '../routing/state.ts';
 import type { TargetConfig, TargetId } from '../routing/targets.ts';
 import type { Arrival, Draw } from './arrivals.ts';
+import { meanOf } from './distribution.ts';
 import type { Timeline } from './events.ts';
 import type { Scenario } from './scenario.ts';
 import type { Server } from './server.ts';
@@ -38,6 +39,7 @@ export interface RouterOptions {
 
 export function createRouter(options: RouterOptions) {
   const { scenario, policy, servers, draw, timeline, random } = options;
+  const network = new Map(scenario.targets.map(({ id, networkMs }) => [id, meanOf(networkMs)]));
   const places = new Map(options.configs.map(({ id, place }) => [id, place]));
   let state = initialState(options.configs);
   let memory = policy.initial;
@@ -50,14 +52,12 @@ export function createRouter(options: RouterOptions) {
     const attempts: TargetId[] = [];
     /** Of these the ones that count: not what is sent to learn from. */
     const tried: TargetId[] = [];
-    const failed = new Set<TargetId>();
+    let failures = 0;
     let isOver = false;
     let hedged = false;
     let firstPrediction: number | null = null;
-    /** Ends the other attempt of a hedged request. */
-    const cancel = new Map<TargetId, () => void>();
-    /** Tells a target that nobody waits any longer: what has not begun there is not begun. */
-    const withdraw = new Map<TargetId, () => void>();
+    /** Ends attempts that count: the other one of a hedged request, or all at the deadline. */
+    const under = new Map<TargetId, (result: AttemptResult) => void>();
 
     const ask = (): RouteRequest => ({
       model,
@@ -69,7 +69,8 @@ export function createRouter(options: RouterOptions) {
     const finish = (target: TargetId | undefined, reason: Reason | undefined, refused = false) => {
       if (isOver) return;
       isOver = true;
-      for (const [id, stop] of cancel) if (id !== target) stop();
+      const left = target === undefined ? 'timeout' : 'cancelled';
+      for (const end of [...under.values()]) end({ kind: left });
       const latencyMs = target === undefined ? deadlineMs : timeline.now() - at;
       done({ arrival, target, reason, latencyMs, predictedMs: firstPrediction, attempts, hedged, refused });
     };
@@ -87,7 +88,7 @@ export function createRouter(options: RouterOptions) {
         return;
       }
       const choice = decide(policy, { request, targets, now: timeline.now(), random }, memory);
-      if (choice === undefined) return;
+      if (choice === undefined) return finish(undefined, undefined);
       memory = choice.memory;
       choice.probes.forEach(probe);
       if (attempts.length === 0) firstPrediction = choice.predictedMs;
@@ -102,7 +103,7 @@ export function createRouter(options: RouterOptions) {
 
     function hedge(): void {
       const request = ask();
-      if (isOver || tried.length !== 1 || cancel.size === 0 || request.deadlineMs <= 0 || !canSpend(budget))
+      if (isOver || tried.length !== 1 || under.size === 0 || request.deadlineMs <= 0 || !canSpend(budget))
         return;
       const open = eligible(request, snapshot(state, request, timeline.now()));
       const second = hedgeTarget(request, open);
@@ -125,38 +126,41 @@ export function createRouter(options: RouterOptions) {
       const settle = (result: AttemptResult) => {
         if (isSettled) return;
         isSettled = true;
-        cancel.delete(target);
-        if (result.kind !== 'answered') withdraw.get(target)?.();
+        under.delete(target);
+        if (result.kind !== 'answered') withdraw();
         state = ended(state, attempt, result, timeline.now());
         if (result.kind === 'answered') return finish(target, reason);
-        if (isOver || result.kind === 'cancelled') return;
         // What was only tried is not missed.
-        if (reason === 'probe') return;
-        failed.add(target);
-        // One more, and only when nothing else is under way.
-        if (scenario.fallback && cancel.size === 0 && failed.size === 1) send();
-        else if (cancel.size === 0) finish(undefined, undefined);
+        if (isOver || result.kind === 'cancelled' || reason === 'probe') return;
+        failures += 1;
+        if (under.size > 0) return;
+        // One more, and only when nothing else was under way.
+        if (scenario.fallback && failures === 1) send();
+        else finish(undefined, undefined);
       };
       // What is sent to learn from is let finish.
-      if (reason !== 'probe') cancel.set(target, () => settle({ kind: 'cancelled' }));
+      if (reason !== 'probe') under.set(target, settle);
       timeline.schedule(timeline.now() + limitMs, () => settle({ kind: 'timeout' }));
-      transfer(target, arrival, settle);
+      const withdraw = transfer(target, arrival, settle);
     }
 
-    function transfer(target: TargetId, asked: Arrival, settle: (result: AttemptResult) => void): void {
+    /** @returns tells the target that nobody waits any longer: what has not begun there is not begun */
+    function transfer(target: TargetId, asked: Arrival, settle: (result: AttemptResult) => void): () => void {
       const server = servers.get(target)!;
       const fate = draw(target, asked);
-      const half = () => fate.networkMs / 2 + server.networkExtraMs() / 2;
+      const half = () => (fate.networkMs + server.networkExtraMs()) / 2;
       const there = half();
-      if (there === Infinity) return;
+      if (there === Infinity) return () => {};
+      let leave = () => {};
       timeline.schedule(timeline.now() + there, () => {
-        const leave = server.accept(fate, (answer) => {
+        leave = server.accept(fate, (answer) => {
           const back = half();
           if (back === Infinity) return;
           timeline.schedule(timeline.now() + back, () => settle(resultOf(target, answer)));
         });
-        withdraw.set(target, () => timeline.schedule(timeline.now() + there, leave));
       });
+      // It takes as long as the request did, and so comes after it.
+      return () => timeline.schedule(timeline.now() + there, () => leave());
     }
   }
 
@@ -172,19 +176,13 @@ export function createRouter(options: RouterOptions) {
     const server = servers.get(target)!;
     const { probed } = policy;
     if (probed === undefined || server.networkExtraMs() === Infinity) return;
-    const ms = (options.configs.length > 0 ? networkOf(target) : 0) / 2;
+    const ms = (network.get(target)! + server.networkExtraMs()) / 2;
     timeline.schedule(timeline.now() + ms, () => {
       const result = server.probe();
       timeline.schedule(timeline.now() + ms, () => {
         memory = probed(memory, result, timeline.now());
       });
     });
-  }
-
-  function networkOf(target: TargetId): number {
-    const known = scenario.targets.find(({ id }) => id === target)?.networkMs ?? 0;
-    if (typeof known === 'number') return known;
-    return known.kind === 'lognormal' ? known.median : 'mean' in known ? known.mean : 0;
   }
 }
 

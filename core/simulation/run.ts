@@ -2,14 +2,16 @@
 import { createRandom } from '../random.ts';
 import { POLICIES, type PolicyName } from '../routing/policies/table.ts';
 import { targetConfig, type TargetId } from '../routing/targets.ts';
-import { type Arrival, arrivalsOf, type Draw, drawsOf } from './arrivals.ts';
+import { type Arrival, arrivalsOf, type Draw, drawsOf, expectedOf } from './arrivals.ts';
+import { createClairvoyant } from './clairvoyant.ts';
 import { createTimeline, type Timeline } from './events.ts';
 import { createRouter, type Outcome } from './router.ts';
 import type { Scenario } from './scenario.ts';
 import { createServer, type Server } from './server.ts';
 
-/** `oracle` sees every queue as it is, and what each request will take everywhere. */
-export type Contender = PolicyName | 'oracle';
+export const CLAIRVOYANTS = ['oracle', 'informed'] as const;
+/** A policy, or what it can be measured against, see clairvoyant.ts. */
+export type Contender = PolicyName | (typeof CLAIRVOYANTS)[number];
 
 const STREAM = { servers: 4, routers: 5 } as const;
 
@@ -33,10 +35,13 @@ export function simulate(scenario: Scenario, contender: Contender, seed: number)
   const done = (outcome: Outcome) => {
     if (outcome.arrival.at >= warmMs) outcomes.push(outcome);
   };
+  const expected = (target: TargetId, arrival: Arrival): Draw =>
+    expectedOf(scenario.targets[positions.get(target)!]!, scenario.traffic[arrival.stream]!, arrival);
+  const world = { scenario, servers, draw, timeline };
   const route =
-    contender === 'oracle'
-      ? clairvoyant({ scenario, servers, draw, timeline })
-      : routed(contender, { scenario, servers, draw, timeline, seed });
+    contender === 'oracle' || contender === 'informed'
+      ? createClairvoyant({ ...world, expected: contender === 'oracle' ? draw : expected })
+      : routed(contender, { ...world, seed });
   for (const arrival of arrivals) timeline.schedule(arrival.at, () => route(arrival, done));
   // Antagonists come and go for ever: the end is when the last deadline is over.
   const longest = Math.max(...scenario.traffic.map(({ deadlineMs }) => deadlineMs));
@@ -63,42 +68,4 @@ function routed(name: PolicyName, world: World & { readonly seed: number }): Rou
     return createRouter({ ...world, configs, policy: POLICIES[name], random: random.uniform });
   });
   return (arrival, done) => routers[arrival.router]!.route(arrival, done);
-}
-
-/**
- * Sends each request where it will be answered first, knowing all that is and will be: the lanes' work, what is on its
- * way to them, this request's own times, and every disturbance. Greedy: it does not keep a place free for a later one.
- */
-function clairvoyant({ scenario, servers, draw, timeline }: World): Route {
-  return (arrival, done) => {
-    let best: { id: TargetId; at: number } | undefined;
-    const fates = new Map<TargetId, { fate: Draw; arrives: number }>();
-    for (const { id, place } of scenario.targets) {
-      if (arrival.pin !== undefined && arrival.pin !== place) continue;
-      const server = servers.get(id)!;
-      const fate = draw(id, arrival);
-      const half = fate.networkMs / 2 + server.networkExtraMs() / 2;
-      const arrives = timeline.now() + half;
-      fates.set(id, { fate, arrives });
-      const at = half === Infinity ? Infinity : server.foresee(arrives, fate) + half;
-      if (best === undefined || at < best.at) best = { id, at };
-    }
-    const lost = { arrival, reason: undefined, predictedMs: null, hedged: false, refused: false } as const;
-    if (best === undefined || best.at - arrival.at > arrival.deadlineMs) {
-      done({ ...lost, target: undefined, latencyMs: arrival.deadlineMs, attempts: [] });
-      return;
-    }
-    const { id } = best;
-    const { fate, arrives } = fates.get(id)!;
-    const server = servers.get(id)!;
-    server.promise(arrives, fate);
-    timeline.schedule(arrives, () => {
-      server.accept(fate, () => {
-        const latencyMs = timeline.now() + (arrives - arrival.at) - arrival.at;
-        const isLate = latencyMs > arrival.deadlineMs;
-        const target = isLate ? undefined : id;
-        done({ ...lost, target, latencyMs: Math.min(latencyMs, arrival.deadlineMs), attempts: [id] });
-      });
-    });
-  };
 }

@@ -60,6 +60,8 @@ export type SimulatedTarget = z.infer<typeof SimulatedTarget>;
 export const Traffic = z.strictObject({
   model: Name.default('model'),
   bytes: Distribution.default(1_000),
+  /** How much there is to do, the same at every target: multiplies the service time. The router is not told. */
+  work: Distribution.default(1),
   deadlineMs: z.int().min(1).max(600_000).default(10_000),
   /** Only targets of this place. */
   pin: z.enum(PLACES).optional(),

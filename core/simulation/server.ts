@@ -3,6 +3,7 @@ import type { Random } from '../random.ts';
 import type { ProbeResult } from '../routing/policy.ts';
 import type { Draw } from './arrivals.ts';
 import type { Timeline } from './events.ts';
+import { createLanes } from './lanes.ts';
 import type { Disturbance, SimulatedTarget } from './scenario.ts';
 
 export type Answer =
@@ -17,19 +18,32 @@ export type Answer =
   | { readonly kind: 'failed' };
 
 interface Job {
+  /** Milliseconds alone on a lane at full speed. */
   readonly work: number;
+  readonly coldMs: number;
   readonly arrivedAt: number;
   /** Jobs there when it came. */
   readonly found: number;
   readonly done: (answer: Answer) => void;
   cold: boolean;
-  /** Where the clock of work done per job stands when this one is finished. */
+  /** Where the work done for each job stands when this one is finished. */
   finish: number;
   lane: number;
 }
 
-/** Latencies kept for probes. */
+/** Latencies kept for probes, and those of them that a probe is told the median of. */
 const KEPT = 64;
+const NEAREST = 9;
+
+/** What only a clairvoyant sees of a target. */
+export interface Insight {
+  /** Work left of each job that is worked on, in milliseconds at full speed. */
+  readonly active: readonly number[];
+  /** Work of those that wait, the next one first. */
+  readonly waiting: readonly number[];
+  /** How long a request that comes now would take to have its lane ready: 0 or the cold start it would draw. */
+  readonly isWarm: boolean;
+}
 
 export interface Server {
   /**
@@ -42,22 +56,19 @@ export interface Server {
   networkExtraMs(): number;
   probe(): ProbeResult;
   inFlight(): number;
-  /** What a clairvoyant knows: when a request that arrives then would be answered there, Infinity: never. */
-  foresee(arrivesAt: number, draw: Draw): number;
-  /** And what it decided. */
-  promise(arrivesAt: number, draw: Draw): void;
+  insight(): Insight;
+  /** Share of full speed that it has at a time to come, as far as the scenario says it. */
+  speedAt(at: number): number;
+  /** Whether a request that arrives then, with this luck, is answered. */
+  answersAt(at: number, draw: Draw): boolean;
 }
 
 export function createServer(target: SimulatedTarget, timeline: Timeline, random: Random): Server {
   const { lanes, discipline, queueLimit = Infinity, cold } = target;
   const active = new Set<Job>();
   const waiting: Job[] = [];
-  /** When each lane was last used; -Infinity: never. */
-  const used = Array.from({ length: cold === undefined ? 0 : lanes }, () => -Infinity);
-  const busy = new Set<number>();
-  const latencies: { rif: number; ms: number }[] = [];
-  /** A clairvoyant's book: when each lane will be free of all that was promised to it. */
-  const free = Array.from({ length: lanes }, () => 0);
+  const environments = cold === undefined ? undefined : createLanes(lanes, cold.afterMs);
+  const latencies: { readonly rif: number; readonly ms: number }[] = [];
 
   let antagonist = 1;
   /** Work done for each active job since the beginning, and when that was so. */
@@ -70,104 +81,98 @@ export function createServer(target: SimulatedTarget, timeline: Timeline, random
       (each): each is Extract<Disturbance, { kind: K }> =>
         each.kind === kind && at >= each.from && at < each.to,
     );
-  const speed = (at: number) => antagonist * (during('speed', at)?.factor ?? 1);
-  const perJob = (at: number) => {
+  const speedAt = (at: number) => antagonist * (during('speed', at)?.factor ?? 1);
+  /** Work done for each active job in a millisecond. */
+  const pace = (at: number) => {
     const crowd = discipline === 'shared' ? Math.min(1, lanes / Math.max(1, active.size)) : 1;
-    return speed(at) * crowd;
+    return speedAt(at) * crowd;
   };
   const inFlight = () => active.size + waiting.length;
 
-  /** Brings the progress up to now, lets finished jobs go, and wakes up when the next one will be finished. */
-  function settle(change?: () => void): void {
+  function advance(): void {
+    progress += (timeline.now() - progressAt) * pace(progressAt);
+    progressAt = timeline.now();
+  }
+
+  /** Lets finished jobs go and waiting ones begin, and wakes up when the next one will be finished. */
+  function settle(): void {
     const now = timeline.now();
-    progress += (now - progressAt) * perJob(progressAt);
-    progressAt = now;
-    for (const job of active) if (job.finish <= progress + 1e-9) finish(job, now);
-    change?.();
+    for (const job of active) if (job.finish <= progress) finish(job, now);
     while (waiting.length > 0 && (discipline === 'shared' || active.size < lanes))
       start(waiting.shift()!, now);
+    // Without work the count starts again: it stays small, and exact.
+    if (active.size === 0) progress = 0;
     const turn = ++wake;
     let next = Infinity;
-    for (const { finish: at } of active) next = Math.min(next, at);
+    for (const job of active) next = Math.min(next, job.finish);
     if (next === Infinity) return;
-    timeline.schedule(now + Math.max(0, next - progress) / perJob(now), () => {
-      if (turn === wake) settle();
+    timeline.schedule(now + (next - progress) / pace(now), () => {
+      if (turn !== wake) return;
+      // Nothing has changed since: it is there to the last bit, whatever rounding says.
+      progress = next;
+      progressAt = timeline.now();
+      settle();
     });
   }
 
   function start(job: Job, now: number): void {
     active.add(job);
     let { work } = job;
-    if (cold !== undefined) {
-      job.lane = warmest();
-      job.cold = now - used[job.lane]! > cold.afterMs;
-      busy.add(job.lane);
-      if (job.cold) work += coldOf(job);
+    if (environments !== undefined) {
+      job.lane = environments.take();
+      job.cold = !environments.isWarm(job.lane, now);
+      if (job.cold) work += job.coldMs;
     }
     job.finish = progress + work;
   }
 
-  const colds = new WeakMap<Job, number>();
-  const coldOf = (job: Job) => colds.get(job) ?? 0;
-
-  /** The lane last used of those that are free. */
-  function warmest(): number {
-    let best = -1;
-    used.forEach((at, lane) => {
-      if (!busy.has(lane) && (best === -1 || at > used[best]!)) best = lane;
-    });
-    return best;
-  }
-
   function finish(job: Job, now: number): void {
-    const answer: Answer = {
-      kind: 'answered',
-      cold: job.cold,
-      inFlight: inFlight(),
-      serviceMs: now - job.arrivedAt,
-    };
+    const ms = now - job.arrivedAt;
+    const answer: Answer = { kind: 'answered', cold: job.cold, inFlight: inFlight(), serviceMs: ms };
     active.delete(job);
-    if (cold !== undefined) {
-      busy.delete(job.lane);
-      used[job.lane] = now;
-    }
-    latencies.push({ rif: job.found, ms: now - job.arrivedAt });
+    environments?.release(job.lane, now);
+    latencies.push({ rif: job.found, ms });
     if (latencies.length > KEPT) latencies.shift();
     job.done(answer);
   }
 
-  // Speeds change at the disturbances' ends and with the antagonist: what was done until then is settled first.
+  // Speeds change at the disturbances' ends and with the antagonist. What was done until then was at the old speed.
+  function changeAt(at: number, change: () => void): void {
+    timeline.schedule(at, () => {
+      advance();
+      change();
+      settle();
+    });
+  }
   for (const { kind, from, to } of target.disturbances) {
-    if (kind !== 'speed') continue;
-    timeline.schedule(from, () => settle());
-    timeline.schedule(to, () => settle());
+    if (kind === 'speed') for (const at of [from, to]) changeAt(at, () => {});
   }
   const { antagonist: neighbour } = target;
   if (neighbour !== undefined) {
-    const after = (mean: number) => -mean * Math.log(1 - random.uniform());
-    const change = (is: number, mean: number, then: () => void) => {
-      timeline.schedule(timeline.now() + after(mean), () => {
-        settle(() => {
-          antagonist = is;
-        });
-        then();
+    const drawn = (mean: number) => -mean * Math.log(1 - random.uniform());
+    const becomes = (factor: number, at: number) =>
+      changeAt(at, () => {
+        antagonist = factor;
+        if (factor === 1) becomes(neighbour.factor, at + drawn(neighbour.everyMs));
+        else becomes(1, at + drawn(neighbour.forMs));
       });
-    };
-    const come = () => change(neighbour.factor, neighbour.everyMs, () => change(1, neighbour.forMs, come));
-    come();
+    // It is in the middle of its coming and going when the scenario begins.
+    const isThere = random.uniform() * (neighbour.everyMs + neighbour.forMs) < neighbour.forMs;
+    becomes(isThere ? neighbour.factor : 1, 0);
   }
+
+  const fails = (at: number, { luck }: Draw) => luck < (during('errors', at)?.share ?? 0);
 
   return {
     accept(draw, done) {
       const now = timeline.now();
-      const errors = during('errors', now);
-      const isRefused = errors !== undefined && draw.luck < errors.share;
-      if (isRefused || waiting.length >= queueLimit) {
+      if (fails(now, draw) || waiting.length >= queueLimit) {
         done({ kind: 'failed' });
         return () => {};
       }
       const job: Job = {
         work: draw.serviceMs,
+        coldMs: draw.coldMs,
         arrivedAt: now,
         found: inFlight(),
         done,
@@ -175,8 +180,9 @@ export function createServer(target: SimulatedTarget, timeline: Timeline, random
         finish: 0,
         lane: -1,
       };
-      colds.set(job, draw.coldMs);
-      settle(() => waiting.push(job));
+      advance();
+      waiting.push(job);
+      settle();
       return () => {
         const place = waiting.indexOf(job);
         if (place >= 0) waiting.splice(place, 1);
@@ -189,31 +195,21 @@ export function createServer(target: SimulatedTarget, timeline: Timeline, random
     /** The median of recent latencies at about the load there is (Prequal §4). */
     probe() {
       const rif = inFlight();
-      const nearest = [...latencies]
-        .sort((a, b) => Math.abs(a.rif - rif) - Math.abs(b.rif - rif))
-        .slice(0, 9);
+      const distance = (each: { readonly rif: number }) => Math.abs(each.rif - rif);
+      const nearest = [...latencies].sort((a, b) => distance(a) - distance(b)).slice(0, NEAREST);
       const sorted = nearest.map(({ ms }) => ms).sort((a, b) => a - b);
       return { target: target.id, inFlight: rif, latencyMs: sorted[sorted.length >> 1] ?? 0 };
     },
     inFlight,
-    foresee(arrivesAt, draw) {
-      const isOut = during('partition', arrivesAt) !== undefined;
-      const fails = (during('errors', arrivesAt)?.share ?? 0) > draw.luck;
-      if (isOut || fails) return Infinity;
-      const begins = Math.max(arrivesAt, Math.min(...free));
-      return begins + workAhead(arrivesAt, draw) / speed(begins);
+    insight() {
+      advance();
+      return {
+        active: Array.from(active, ({ finish: at }) => Math.max(0, at - progress)),
+        waiting: waiting.map(({ work }) => work),
+        isWarm: environments?.wouldBeWarm(timeline.now()) ?? true,
+      };
     },
-    promise(arrivesAt, draw) {
-      const lane = free.indexOf(Math.min(...free));
-      const begins = Math.max(arrivesAt, free[lane]!);
-      free[lane] = begins + workAhead(arrivesAt, draw) / speed(begins);
-    },
+    speedAt,
+    answersAt: (at, draw) => during('partition', at) === undefined && !fails(at, draw),
   };
-
-  function workAhead(arrivesAt: number, { serviceMs, coldMs }: Draw): number {
-    if (cold === undefined) return serviceMs;
-    const isWarm =
-      used.some((at, lane) => !busy.has(lane) && arrivesAt - at <= cold.afterMs) || busy.size > 0;
-    return isWarm ? serviceMs : serviceMs + coldMs;
-  }
 }
