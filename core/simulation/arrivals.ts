@@ -87,13 +87,13 @@ export function drawsOf(seed: number, target: SimulatedTarget, position: number,
   });
 }
 
-/** What can be expected of a request of this size of which nothing else is known: means, and a lucky one. */
+/** What can be expected of a request of this size of which nothing else is known: means, neither lucky nor unlucky. */
 export function expectedOf(target: SimulatedTarget, traffic: Traffic, arrival: Arrival): Draw {
   return fateOf(target, arrival, meanOf(traffic.work), {
     networkMs: meanOf(target.networkMs),
     serviceMs: meanOf(target.serviceMs),
     coldMs: target.cold === undefined ? 0 : meanOf(target.cold.ms),
-    luck: 1,
+    luck: 0.5,
   });
 }
 

@@ -1,5 +1,6 @@
 /** Scenario files: who asks what of which targets, and what goes wrong. All times are milliseconds unless named. */
 import { z } from 'zod';
+import { Fault } from '../errors.ts';
 import { Name } from '../contracts/primitives.ts';
 import { PLACES } from '../routing/targets.ts';
 import { Distribution } from './distribution.ts';
@@ -26,6 +27,8 @@ export type Disturbance = z.infer<typeof Disturbance>;
 
 export const SimulatedTarget = z.strictObject({
   id: Name,
+  /** So many of the kind, `id-1`, `id-2`, …. */
+  copies: z.int().min(1).max(1_000).default(1),
   place: z.enum(PLACES),
   /** Requests it works on at once. */
   lanes: z.int().min(1).max(10_000).default(1),
@@ -79,10 +82,13 @@ export const Traffic = z.strictObject({
 });
 export type Traffic = z.infer<typeof Traffic>;
 
-export const Scenario = z.strictObject({
+/** Checked by {@link parseScenario}. */
+const Scenario = z.strictObject({
   v: z.literal(1).default(1),
   name: Name,
   about: z.string(),
+  /** Where its figures are from. */
+  sources: z.array(z.string()).default([]),
   seconds: z.number().positive().max(86_400),
   /** Requests before this are not counted: routers have to learn first. */
   warmupSeconds: z.number().min(0).default(0),
@@ -104,4 +110,43 @@ export const Scenario = z.strictObject({
   admission: z.boolean().default(false),
 });
 export type Scenario = z.infer<typeof Scenario>;
+/** As it is written. */
 export type ScenarioFile = z.input<typeof Scenario>;
+
+/**
+ * @param file parsed JSON
+ * @throws Fault `invalid` naming the field
+ */
+export function parseScenario(file: unknown): Scenario {
+  const parsed = Scenario.safeParse(file);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    const field = issue?.path.join('.') ?? '';
+    throw invalid(`scenario: ${field}: ${issue?.message}`, field);
+  }
+  const targets = parsed.data.targets.flatMap(copiesOf);
+  const seen = new Set<string>();
+  for (const { id, discipline, cold } of targets) {
+    if (seen.has(id)) throw invalid(`scenario: targets: there are two called ${id}`, 'targets');
+    if (discipline === 'shared' && cold !== undefined)
+      throw invalid(`scenario: target ${id}: cold starts are of lanes, a shared target has none`, 'targets');
+    seen.add(id);
+  }
+  parsed.data.traffic.forEach(checkTraffic);
+  return { ...parsed.data, targets };
+}
+
+function copiesOf({ copies, ...target }: SimulatedTarget): SimulatedTarget[] {
+  if (copies === 1) return [{ ...target, copies }];
+  return Array.from({ length: copies }, (_, i) => ({ ...target, copies: 1, id: `${target.id}-${i + 1}` }));
+}
+
+function checkTraffic({ rate, trace }: Traffic, i: number): void {
+  const field = `traffic.${i}`;
+  if ((rate === undefined) === (trace === undefined))
+    throw invalid(`scenario: ${field}: must have either a rate or a trace`, field);
+  if (rate?.some(([at], k) => k > 0 && at < rate[k - 1]![0]) === true)
+    throw invalid(`scenario: ${field}.rate: its times must not go back`, field);
+}
+
+const invalid = (message: string, field: string) => new Fault('invalid', message, { field });

@@ -9,6 +9,7 @@ import { jobsCommand } from './commands/jobs.ts';
 import { modelsCommand } from './commands/models.ts';
 import { predictCommand } from './commands/predict.ts';
 import { quantizeCommand } from './commands/quantize.ts';
+import { simulateCommand } from './commands/simulate.ts';
 import { trainCommand } from './commands/train.ts';
 import { upCommand } from './commands/up.ts';
 
@@ -24,6 +25,7 @@ const program = new Command('causeway')
   .addCommand(quantizeCommand())
   .addCommand(gradientsCommand())
   .addCommand(gradcheckCommand())
+  .addCommand(simulateCommand())
   .exitOverride();
 for (const command of program.commands) {
   command.exitOverride();
