@@ -70,10 +70,12 @@ function ticks(low: number, high: number): number[] {
     .filter((tick) => tick >= low * 0.999 && tick <= high * 1.001);
 }
 
-/** At most seven of the loads: their labels must not touch. */
-function thinned(values: readonly number[]): number[] {
-  const every = Math.ceil(values.length / 7);
-  return values.filter((_, i) => i % every === 0);
+/** Those whose labels do not touch. */
+function spaced(values: readonly number[], pixel: (value: number) => number): number[] {
+  const kept: number[] = [];
+  for (const value of values)
+    if (kept.length === 0 || pixel(value) - pixel(kept.at(-1)!) > 34) kept.push(value);
+  return kept;
 }
 
 /** The y axis is logarithmic and common to all panels; values must be above 0. */
@@ -101,7 +103,7 @@ export function plot({ title, x, y, panels }: Figure): string {
       const at = n(py(tick));
       return `<line class="grid" x1="${left}" x2="${right}" y1="${at}" y2="${at}"/><text x="${left - 6}" y="${n(py(tick) + 4)}" text-anchor="end">${label(tick)}</text>`;
     });
-    const vertical = thinned(xs).map(
+    const vertical = spaced(xs, px).map(
       (tick) => `<text x="${n(px(tick))}" y="${bottom + 16}" text-anchor="middle">${label(tick)}</text>`,
     );
     const lines = series.map((each) => {

@@ -31,9 +31,10 @@ interface Job {
   lane: number;
 }
 
-/** Latencies kept for probes, and those of them that a probe is told the median of. */
+/** Latencies kept for probes, those of them that a probe is told the median of, and milliseconds that one is recent. */
 const KEPT = 64;
 const NEAREST = 9;
+const RECENT_MS = 2_000;
 
 /** What only a clairvoyant sees of a target. */
 export interface Insight {
@@ -68,7 +69,7 @@ export function createServer(target: SimulatedTarget, timeline: Timeline, random
   const active = new Set<Job>();
   const waiting: Job[] = [];
   const environments = cold === undefined ? undefined : createLanes(lanes, cold.afterMs);
-  const latencies: { readonly rif: number; readonly ms: number }[] = [];
+  const latencies: { readonly rif: number; readonly ms: number; readonly at: number }[] = [];
 
   let antagonist = 1;
   /** Work done for each active job since the beginning, and when that was so. */
@@ -131,7 +132,7 @@ export function createServer(target: SimulatedTarget, timeline: Timeline, random
     const answer: Answer = { kind: 'answered', cold: job.cold, inFlight: inFlight(), serviceMs: ms };
     active.delete(job);
     environments?.release(job.lane, now);
-    latencies.push({ rif: job.found, ms });
+    latencies.push({ rif: job.found, ms, at: now });
     if (latencies.length > KEPT) latencies.shift();
     job.done(answer);
   }
@@ -192,11 +193,15 @@ export function createServer(target: SimulatedTarget, timeline: Timeline, random
       const now = timeline.now();
       return during('partition', now) === undefined ? (during('network', now)?.extraMs ?? 0) : Infinity;
     },
-    /** The median of recent latencies at about the load there is (Prequal §4). */
+    /**
+     * The median of recent latencies at about the load there is (Prequal §4). Without recent ones 0, so that it is
+     * asked again: otherwise what it took under load would keep everybody from an idle target for ever.
+     */
     probe() {
       const rif = inFlight();
       const distance = (each: { readonly rif: number }) => Math.abs(each.rif - rif);
-      const nearest = [...latencies].sort((a, b) => distance(a) - distance(b)).slice(0, NEAREST);
+      const recent = latencies.filter(({ at }) => timeline.now() - at < RECENT_MS);
+      const nearest = recent.sort((a, b) => distance(a) - distance(b)).slice(0, NEAREST);
       const sorted = nearest.map(({ ms }) => ms).sort((a, b) => a - b);
       return { target: target.id, inFlight: rif, latencyMs: sorted[sorted.length >> 1] ?? 0 };
     },
