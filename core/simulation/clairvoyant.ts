@@ -8,7 +8,8 @@
  *
  * Both take the target of the lowest price: when it answers, by how much that delays those that are there or on their
  * way, and those still to come (see {@link delayOfLater}). They take one request after the other and never reconsider:
- * not the best schedule there is, which is beyond computing (it is NP-hard).
+ * not the best schedule there is, which is beyond computing (it is NP-hard). A cold start is suffered but not avoided:
+ * who avoids each one keeps a target cold that the next thousand requests would want warm, and comes out worse.
  */
 import type { TargetId } from '../routing/targets.ts';
 import type { Arrival, Draw } from './arrivals.ts';
@@ -112,11 +113,10 @@ function createView(target: SimulatedTarget, server: Server, timeline: Timeline)
     target,
     foresee(arrivesAt: number, draw: Draw): Foreseen {
       const insight = server.insight();
-      const work = draw.serviceMs + (insight.isWarm ? 0 : draw.coldMs);
       const speed = server.speedAt(arrivesAt);
       return discipline === 'shared'
-        ? shared([...insight.active, ...coming.map((each) => each.work)], arrivesAt, work, speed)
-        : queued(insight, arrivesAt, work, speed);
+        ? shared([...insight.active, ...coming.map((each) => each.work)], arrivesAt, draw.serviceMs, speed)
+        : queued(insight, arrivesAt, draw.serviceMs, speed);
     },
     /**
      * Of a request on those that come after it and are not known yet: in an M/G/1 queue of utilisation ρ

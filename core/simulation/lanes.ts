@@ -4,8 +4,6 @@ export interface Lanes {
   take(): number;
   isWarm(lane: number, now: number): boolean;
   release(lane: number, now: number): void;
-  /** Whether the next request finds, or waits for, a lane that is warm. */
-  wouldBeWarm(now: number): boolean;
 }
 
 export function createLanes(count: number, coldAfterMs: number): Lanes {
@@ -13,10 +11,8 @@ export function createLanes(count: number, coldAfterMs: number): Lanes {
   const used: { readonly lane: number; readonly at: number }[] = [];
   const lastUsed = new Map<number, number>();
   let fresh = 0;
-  let busy = 0;
   return {
     take() {
-      busy += 1;
       const warmest = used.pop();
       if (warmest !== undefined) return warmest.lane;
       if (fresh === count) throw new RangeError(`lanes: all ${count} are busy`);
@@ -24,14 +20,8 @@ export function createLanes(count: number, coldAfterMs: number): Lanes {
     },
     isWarm: (lane, now) => now - (lastUsed.get(lane) ?? -Infinity) <= coldAfterMs,
     release(lane, now) {
-      busy -= 1;
       used.push({ lane, at: now });
       lastUsed.set(lane, now);
-    },
-    wouldBeWarm(now) {
-      const warmest = used.at(-1);
-      if (warmest !== undefined) return now - warmest.at <= coldAfterMs;
-      return busy === count;
     },
   };
 }

@@ -42,8 +42,6 @@ export interface Insight {
   readonly active: readonly number[];
   /** Work of those that wait, the next one first. */
   readonly waiting: readonly number[];
-  /** How long a request that comes now would take to have its lane ready: 0 or the cold start it would draw. */
-  readonly isWarm: boolean;
 }
 
 export interface Server {
@@ -211,7 +209,6 @@ export function createServer(target: SimulatedTarget, timeline: Timeline, random
       return {
         active: Array.from(active, ({ finish: at }) => Math.max(0, at - progress)),
         waiting: waiting.map(({ work }) => work),
-        isWarm: environments?.wouldBeWarm(timeline.now()) ?? true,
       };
     },
     speedAt,
