@@ -104,7 +104,13 @@ function choose(view: View): Ranked<null> {
   return { target, reason: target.place === 'edge' ? 'edge-faster' : 'cloud-faster', memory, ...shadow };
 }
 
-const isStale = ({ inFlight, learnedAt }: TargetSnapshot, now: number): boolean =>
-  inFlight === 0 && (learnedAt === null || now - learnedAt > STALE_MS);
+/**
+ * Nothing is known of the model there, or it would have to be loaded first, or nothing new is known of the target; and
+ * it has a lane to spare. What is expected to be cold would otherwise stay so, however much quicker it is when warm.
+ */
+function isStale({ inFlight, lanes, parts, learnedAt }: TargetSnapshot, now: number): boolean {
+  if (inFlight >= lanes) return false;
+  return parts === null || parts.cold > 0 || learnedAt === null || now - learnedAt > STALE_MS;
+}
 
 export const predictive: Policy<null> = { source: 'docs/routing.md', initial: null, choose };
