@@ -28,7 +28,7 @@ interface Candidate {
 }
 
 /** Utilisation counts up to this: close to 1 a small error would outweigh all else. Found best in simulation. */
-const MOST_BUSY = 0.5;
+const MOST_BUSY = 0.6;
 
 /**
  * Milliseconds that one more request costs those that come after it: in an M/G/1 queue of utilisation ρ with work U

@@ -25,7 +25,7 @@ const fate = (serviceMs: number, fields: Partial<Draw> = {}): Draw => ({
 
 /** Mean time in the server of requests that come at random, `perMs` of them. */
 function meanSojourn(target: SimulatedTarget, perMs: number, work: (uniform: number) => number): number {
-  const count = 200_000;
+  const count = 100_000;
   const timeline = createTimeline();
   const server = createServer(target, timeline, createRandom(1));
   const random = createRandom(2);
@@ -155,7 +155,9 @@ describe('one server', () => {
     ask('the other lane', 1_905, draw);
     ask('cold again', 3_100, draw);
     times();
-    expect(answers.map(([name, at, answer]) => [name, at, answer.kind === 'answered' && answer.cold])).toEqual([
+    expect(
+      answers.map(([name, at, answer]) => [name, at, answer.kind === 'answered' && answer.cold]),
+    ).toEqual([
       ['first', 110, true],
       ['beside it', 115, true],
       ['warm', 910, false],
@@ -183,9 +185,9 @@ describe('one server', () => {
         work();
       });
     work();
-    timeline.run(400_000);
+    timeline.run(200_000);
     // Three quarters of the time at full speed, a quarter at a fifth of it.
-    expect(done / 400_000 / (0.75 + 0.25 * 0.2)).toBeCloseTo(1, 1.3);
+    expect(done / 200_000 / (0.75 + 0.25 * 0.2)).toBeCloseTo(1, 1.3);
   });
 
   test('errors, a full queue, a partition, a longer way', () => {
