@@ -9,8 +9,8 @@ import { TAU_MS } from './estimate.ts';
 /** Readings that the two means are of, at most. */
 const LONG = 32;
 const SHORT = 4;
-/** Mean absolute deviations that the short mean may be away: about 2 standard deviations of a mean of four. */
-const BAND = 1.5;
+/** Mean absolute deviations that the short mean may be away: about 3 standard deviations of a mean of four. */
+const BAND = 2;
 
 export interface Mean {
   readonly long: number;
