@@ -2,6 +2,7 @@
  * `npm run bench:routing`: the router's policies in the simulator against what they must reach, with seeds that were
  * not used to tune them; `--write` draws the plots in docs/routing as well.
  */
+import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
@@ -50,15 +51,10 @@ async function runAll(tasks: readonly Task[]): Promise<Done[]> {
   const workers = Array.from({ length: availableParallelism() }, async () => {
     const worker = new Worker(new URL('./routing-worker.ts', import.meta.url));
     for (let task = left.pop(); task !== undefined; task = left.pop()) {
-      const sent = task;
-      results.push(
-        await new Promise<Done>((resolve, reject) => {
-          worker.once('message', resolve);
-          worker.once('error', reject);
-          worker.postMessage(sent);
-        }),
-      );
-      worker.removeAllListeners();
+      worker.postMessage(task);
+      // Rejects if the worker fails.
+      const [done] = (await once(worker, 'message')) as [Done];
+      results.push(done);
     }
     await worker.terminate();
   });
