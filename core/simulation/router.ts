@@ -70,7 +70,7 @@ export function createRouter(options: RouterOptions) {
       if (isOver) return;
       isOver = true;
       const left = target === undefined ? 'timeout' : 'cancelled';
-      for (const end of [...under.values()]) end({ kind: left });
+      for (const end of under.values()) end({ kind: left });
       const latencyMs = target === undefined ? deadlineMs : timeline.now() - at;
       done({ arrival, target, reason, latencyMs, predictedMs: firstPrediction, attempts, hedged, refused });
     };

@@ -64,6 +64,8 @@ export interface Server {
 
 export function createServer(target: SimulatedTarget, timeline: Timeline, random: Random): Server {
   const { lanes, discipline, queueLimit = Infinity, cold } = target;
+  /** Requests that are worked on at once, each at its pace. */
+  const places = discipline === 'shared' ? Infinity : lanes;
   const active = new Set<Job>();
   const waiting: Job[] = [];
   const environments = cold === undefined ? undefined : createLanes(lanes, cold.afterMs);
@@ -97,8 +99,7 @@ export function createServer(target: SimulatedTarget, timeline: Timeline, random
   function settle(): void {
     const now = timeline.now();
     for (const job of active) if (job.finish <= progress) finish(job, now);
-    while (waiting.length > 0 && (discipline === 'shared' || active.size < lanes))
-      start(waiting.shift()!, now);
+    while (waiting.length > 0 && active.size < places) start(waiting.shift()!, now);
     // Without work the count starts again: it stays small, and exact.
     if (active.size === 0) progress = 0;
     const turn = ++wake;

@@ -39,5 +39,6 @@ export async function run(task: Task): Promise<Done> {
 }
 
 parentPort?.on('message', (task: Task) => {
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port, not a window
   void run(task).then((done) => parentPort!.postMessage(done));
 });

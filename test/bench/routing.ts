@@ -51,6 +51,7 @@ async function runAll(tasks: readonly Task[]): Promise<Done[]> {
   const workers = Array.from({ length: availableParallelism() }, async () => {
     const worker = new Worker(new URL('./routing-worker.ts', import.meta.url));
     for (let task = left.pop(); task !== undefined; task = left.pop()) {
+      // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port, not a window
       worker.postMessage(task);
       // Rejects if the worker fails.
       const [done] = (await once(worker, 'message')) as [Done];
