@@ -1,6 +1,11 @@
 /** What a deployment gives the router: bindings, variables and secrets, checked once per isolate. */
 import { Fault } from '../../core/errors.ts';
-import { DEFAULT_POLICY, POLICIES, type PolicyName } from '../../core/routing/policies/table.ts';
+import {
+  DEFAULT_POLICY,
+  POLICIES,
+  POLICY_NAMES,
+  type PolicyName,
+} from '../../core/routing/policies/table.ts';
 
 /** Another Worker, or the internet. */
 export interface Fetcher {
@@ -99,7 +104,8 @@ function bytesOf({ MAX_BODY_BYTES: text }: Environment): number {
 
 function policyOf({ ROUTING_POLICY: text }: Environment): PolicyName {
   if (text === undefined || text === '') return DEFAULT_POLICY;
-  const names = Object.keys(POLICIES) as PolicyName[];
+  // A policy that asks targets for their load needs somebody who does: that is the simulator only.
+  const names = POLICY_NAMES.filter((name) => POLICIES[name].probed === undefined);
   const found = names.find((name) => name === text);
   if (found === undefined) throw misconfigured('ROUTING_POLICY', `must be one of ${names.join(', ')}`);
   return found;
