@@ -26,18 +26,22 @@ export interface FaultDetails {
   /** The field that was wrong, as a path a client can find: `optimizer.learningRate`, `inputs[0].shape`. */
   readonly field?: string;
   readonly cause?: unknown;
+  /** Seconds after which trying again may help: the answer's Retry-After. */
+  readonly retryAfterS?: number;
 }
 
 export class Fault extends Error {
   override readonly name = 'Fault';
   readonly code: FaultCode;
   readonly field: string | undefined;
+  readonly retryAfterS: number | undefined;
 
   /** @param message what was wrong and what is allowed; it is shown to clients, so it names no internals. */
   constructor(code: FaultCode, message: string, details: FaultDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.field = details.field;
+    this.retryAfterS = details.retryAfterS;
   }
 
   get status(): (typeof FAULTS)[FaultCode]['status'] {

@@ -5,7 +5,7 @@
 import { handle } from 'hono/aws-lambda';
 import { createInferenceApp } from '../../core/inference/app.ts';
 import { CLOUD_CONFIG } from '../../core/inference/config.ts';
-import { parsePreference } from '../../core/inference/variants.ts';
+import { configured } from '../../core/inference/overrides.ts';
 import { required } from '../adapters/environment.ts';
 import { nativeRuntime } from '../adapters/onnxruntime.ts';
 import { createS3Client, s3Store } from '../adapters/s3-store.ts';
@@ -18,11 +18,12 @@ const environment = process.env;
 const app = createInferenceApp({
   runtime: nativeRuntime(),
   store: s3Store({ client: createS3Client(environment), bucket: required(environment, 'CAUSEWAY_BUCKET') }),
-  config: {
-    ...CLOUD_CONFIG,
-    variants: parsePreference(environment['CAUSEWAY_VARIANTS'], CLOUD_CONFIG.variants),
-  },
+  config: configured(CLOUD_CONFIG, environment),
   clock: () => performance.now(),
+  after(ms, wake) {
+    const timer = setTimeout(wake, ms);
+    return () => clearTimeout(timer);
+  },
   authorize: tokenAuthorizer(tokenSecret(environment), Date.now),
   report: (thrown) => console.error(thrown),
 });

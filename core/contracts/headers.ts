@@ -31,6 +31,8 @@ export const TARGET_HEADERS = {
   release: 'x-causeway-release',
   /** Which of its files: `fp32` or `int8`, see docs/quantization.md. */
   variant: 'x-causeway-variant',
+  /** Rows in the run that computed the answer: more than were asked where requests ran as one batch. */
+  batch: 'x-causeway-batch',
   /** `1` where the model had to be loaded for this request. */
   cold: 'x-causeway-cold',
 } as const;

@@ -1,4 +1,5 @@
 /** Every limit of serving, with its unit and its reason. */
+import type { VariantName } from '../registry/variant-names.ts';
 import type { Preference } from './variants.ts';
 
 export interface InferenceConfig {
@@ -15,9 +16,35 @@ export interface InferenceConfig {
   };
   /** Which variant of a release is served: the first of these it has. */
   readonly variants: Preference;
+  readonly batching: BatchLimits & {
+    /**
+     * Bytes of a model's file from which requests wait for others at all. What a batch saves is reading the weights
+     * once for many rows; what it costs is that each request stops and goes on. Smaller ones are batched where they
+     * wait anyway.
+     */
+    readonly worthWaitingBytes: number;
+    /** Which variants are batched. Not int8: its scale is computed per tensor, so rows would change each other. */
+    readonly variants: readonly VariantName[];
+  };
+  /**
+   * Requests read and not yet answered; the next is refused at once with 503, and the router asks elsewhere. A request
+   * that would wait longer than its deadline is better told now.
+   */
+  readonly queueLimit: number;
 }
 
-const MIB = 1024 * 1024;
+/** Requests that wait for one session run as one batch, docs/serving.md. */
+export interface BatchLimits {
+  /** Of a batch of more than one request. 1: nothing is batched. */
+  readonly maxRows: number;
+  /** Bytes of a batch's inputs together: what a model computes in between grows with them, and memory is scarce. */
+  readonly maxBytes: number;
+  /** Milliseconds that a request waits, at most, for others that have begun. */
+  readonly maxDelayMs: number;
+}
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
 
 /**
  * Memory of a session over the bytes of its ONNX file: the file, ONNX Runtime's own copy of the weights and its
@@ -34,6 +61,16 @@ export const EDGE_CONFIG: InferenceConfig = {
   sessionBytes: 64 * MIB,
   freshness: { backgroundAfterMs: 1_000, blockAfterMs: 4_000 },
   variants: ['int8', 'fp32'],
+  batching: {
+    // Beyond it a product of matrices gains little more, and each row takes memory.
+    maxRows: 32,
+    maxBytes: 256 * KIB,
+    // Those who have begun are read in less.
+    maxDelayMs: 2,
+    worthWaitingBytes: 4 * MIB,
+    variants: ['fp32'],
+  },
+  queueLimit: 256,
 };
 
 /**
@@ -45,16 +82,25 @@ export const CLOUD_CONFIG: InferenceConfig = {
   sessionBytes: 1024 * MIB,
   freshness: { backgroundAfterMs: 2_500, blockAfterMs: 2_500 },
   variants: ['fp32'],
+  // Lambda gives an environment one request at a time unless it is configured otherwise: then there is no one to wait for.
+  batching: { maxRows: 32, maxBytes: 4 * MIB, maxDelayMs: 5, worthWaitingBytes: 0, variants: ['fp32'] },
+  queueLimit: 256,
 };
 
 /** A request without a version is answered by the release of this channel. */
 export const SERVED_CHANNEL = 'stable';
+
+/** Seconds of Retry-After where the queue is full: it is drained or the deadline has passed by then. */
+export const QUEUE_FULL_RETRY_S = 1;
 
 /** Milliseconds that "there is no such model" and "it cannot be loaded" are remembered: a flood asks the store once. */
 export const NEGATIVE_MS = 1_000;
 
 /** Milliseconds between two looks while the store fails; the known release is served meanwhile. */
 export const LOOK_BACKOFF_MS = 2_000;
+
+/** Milliseconds after which a request whose body is not here is no longer waited for by any other. */
+export const SENDING_MS = 20;
 
 /** Names and versions remembered as absent, and releases remembered by number; the oldest go first. */
 export const REMEMBERED = 512;

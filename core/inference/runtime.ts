@@ -15,6 +15,10 @@ export interface ModelSession {
     inputs: Readonly<Record<string, TensorValue>>,
     outputs: readonly string[],
   ): Promise<Record<string, TensorValue>>;
+  /**
+   * What to wait for before a run would begin, undefined where it would begin at once. Absent where runs need not wait.
+   */
+  busy?(): Promise<void> | undefined;
   /** Frees the runtime's memory. The session must not be used afterwards. */
   release(): Promise<void>;
 }

@@ -27,6 +27,7 @@ export function serialized(runtime: InferenceRuntime): InferenceRuntime {
     inputs: session.inputs,
     outputs: session.outputs,
     run: (inputs, outputs) => exclusive(() => session.run(inputs, outputs)),
+    busy: () => (lock.taken ? freed.wait() : undefined),
     release: () => exclusive(() => session.release()),
   });
   return { name: runtime.name, load: async (model) => wrap(await exclusive(() => runtime.load(model))) };

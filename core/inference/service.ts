@@ -6,11 +6,14 @@ import type { VariantName } from '../registry/variant-names.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { getBlob } from '../storage/blobs.ts';
 import { headOf } from '../storage/sequence.ts';
+import { type Arrival, createArrivals } from './arrivals.ts';
 import type { Defer } from './background.ts';
+import { hasBatchAxis } from './batch.ts';
 import { type Choice, createCatalog } from './catalog.ts';
-import type { InferenceConfig } from './config.ts';
+import type { BatchLimits, InferenceConfig } from './config.ts';
 import { parseInferRequest } from './protocol/request.ts';
 import { encodeInferResponse } from './protocol/response.ts';
+import { type After, createRunQueue, type RunQueue } from './run-queue.ts';
 import type { InferenceRuntime, ModelSession } from './runtime.ts';
 import { createSessionCache, type Lease, type ModelFile } from './session-cache.ts';
 import type { TensorSpec } from '../tensors/tensor.ts';
@@ -24,11 +27,25 @@ export interface InferenceResult {
   readonly variant: VariantName;
   /** True where a model had to be loaded for this request. */
   readonly cold: boolean;
+  /** In the run that computed the answer: more than were asked where requests ran as one batch. */
+  readonly rows: number;
+}
+
+/** @see InferenceService.infer */
+export interface InferenceRequest {
+  readonly model: string;
+  /** As in the path; undefined: the stable channel's. */
+  readonly version: string | undefined;
+  readonly body: Uint8Array;
+  /** On the clock, milliseconds; Infinity where there is none. */
+  readonly deadlineAt: number;
 }
 
 export interface InferenceService {
-  /** @param version as in the path; undefined: the stable channel's */
-  infer(model: string, version: string | undefined, body: Uint8Array, defer: Defer): Promise<InferenceResult>;
+  /** To be called when an infer request begins: those that are there already may wait for it. @param now on the clock */
+  begin(model: string, version: string | undefined, now: number): Arrival;
+  /** @param arrival what `begin` gave; the caller ends it, whatever comes of the request */
+  infer(request: InferenceRequest, arrival: Arrival, defer: Defer): Promise<InferenceResult>;
   /** The release and all release numbers of the model, ascending. */
   describe(
     model: string,
@@ -45,13 +62,16 @@ export interface ServiceOptions {
   readonly config: InferenceConfig;
   /** Milliseconds. */
   readonly clock: () => number;
+  readonly after: After;
   /** Told of failures no client hears of. */
   readonly report: (thrown: unknown) => void;
 }
 
 export function createInferenceService(options: ServiceOptions): InferenceService {
-  const { runtime, store, config, clock, report } = options;
-  const sessions = createSessionCache({ limitBytes: config.sessionBytes, clock });
+  const { runtime, store, config, clock, after, report } = options;
+  const { batching } = config;
+  const begin = createArrivals();
+  const sessions = createSessionCache<RunQueue>({ limitBytes: config.sessionBytes, clock });
   const catalog = createCatalog({
     store,
     clock,
@@ -61,10 +81,23 @@ export function createInferenceService(options: ServiceOptions): InferenceServic
     prepare: async (release) => (await acquire(release, () => undefined)).done(),
   });
 
-  async function acquire(release: Release, defer: Defer): Promise<Lease & { readonly variant: VariantName }> {
+  async function acquire(
+    release: Release,
+    defer: Defer,
+  ): Promise<Lease<RunQueue> & { readonly variant: VariantName }> {
     const { name, file } = chooseVariant(release, config.variants);
-    const lease = await sessions.acquire(file, () => loadRelease(runtime, store, release, file), defer);
+    const load = async () => {
+      const session = await loadRelease(runtime, store, release, file);
+      return createRunQueue(session, { limits: limitsOf(release, name, file.bytes), clock, after });
+    };
+    const lease = await sessions.acquire(file, load, defer);
     return { ...lease, variant: name };
+  }
+
+  function limitsOf({ signature }: Release, variant: VariantName, bytes: number): BatchLimits | undefined {
+    if (batching.maxRows < 2 || !batching.variants.includes(variant) || !hasBatchAxis(signature))
+      return undefined;
+    return bytes < batching.worthWaitingBytes ? { ...batching, maxDelayMs: 0 } : batching;
   }
 
   async function leased<T>(
@@ -81,18 +114,20 @@ export function createInferenceService(options: ServiceOptions): InferenceServic
   }
 
   return {
-    async infer(model, version, body, defer) {
+    begin: (model, version, now) => begin(version === undefined ? model : `${model}/${version}`, now),
+    async infer({ model, version, body, deadlineAt }, arrival, defer) {
       const choice = await catalog.resolve(model, version, defer);
       const { release } = choice;
       const { id, inputs, outputs } = parseInferRequest(body, release.signature);
       return leased(choice, defer, async ({ session, cold, variant }) => {
-        const values = await session.run(inputs, outputs);
+        const { values, rows } = await session.run({ inputs, outputs, deadlineAt }, arrival, defer);
         const named = outputs.map((name) => ({ name, value: values[name]! }));
         return {
           body: encodeInferResponse({ model, release: release.release, id, outputs: named }),
           release: release.release,
           variant,
           cold: cold || choice.cold,
+          rows,
         };
       });
     },

@@ -5,7 +5,6 @@
 import { Fault } from '../errors.ts';
 import { type Defer, singleFlight } from './background.ts';
 import { MEMORY_FACTOR, NEGATIVE_MS, SHARED_WORK_MS } from './config.ts';
-import type { ModelSession } from './runtime.ts';
 import { createSignal } from './signal.ts';
 
 /** What is loaded: an ONNX file and its size. */
@@ -14,42 +13,47 @@ export interface ModelFile {
   readonly bytes: number;
 }
 
-export interface Lease {
-  readonly session: ModelSession;
+/** What is kept, once loaded. */
+export interface Releasable {
+  release(): Promise<void>;
+}
+
+export interface Lease<S extends Releasable> {
+  readonly session: S;
   /** True where the session had to be loaded for this lease. */
   readonly cold: boolean;
   /** Must be called exactly once, when the session is no longer used. */
   done(): void;
 }
 
-export interface SessionCache {
-  acquire(file: ModelFile, load: () => Promise<ModelSession>, defer: Defer): Promise<Lease>;
+export interface SessionCache<S extends Releasable> {
+  acquire(file: ModelFile, load: () => Promise<S>, defer: Defer): Promise<Lease<S>>;
   /** Bytes of memory taken, by {@link MEMORY_FACTOR}; and which files are loaded, least recently used first. */
   stats(): { readonly bytes: number; readonly files: readonly string[] };
 }
 
-interface Entry {
-  readonly session: ModelSession;
+interface Entry<S> {
+  readonly session: S;
   readonly cost: number;
   users: number;
 }
 
-export function createSessionCache(options: {
+export function createSessionCache<S extends Releasable>(options: {
   /** Bytes of memory for all sessions together. */
   readonly limitBytes: number;
   /** Milliseconds. */
   readonly clock: () => number;
-}): SessionCache {
+}): SessionCache<S> {
   const { limitBytes, clock } = options;
   /** In order of use: JavaScript's Map keeps the order of insertion. */
-  const entries = new Map<string, Entry>();
+  const entries = new Map<string, Entry<S>>();
   const failures = new Map<string, { readonly at: number; readonly thrown: unknown }>();
   const flights = singleFlight<void>(clock, SHARED_WORK_MS);
   const changed = createSignal();
   /** Bytes of what is loaded and of what is being loaded. */
   let taken = 0;
 
-  function lease(sha256: string, entry: Entry, cold: boolean): Lease {
+  function lease(sha256: string, entry: Entry<S>, cold: boolean): Lease<S> {
     entries.delete(sha256);
     entries.set(sha256, entry);
     entry.users += 1;
@@ -63,7 +67,7 @@ export function createSessionCache(options: {
     };
   }
 
-  function leastRecentlyUsed(): [string, Entry] | undefined {
+  function leastRecentlyUsed(): [string, Entry<S>] | undefined {
     for (const each of entries) if (each[1].users === 0) return each;
     return undefined;
   }
@@ -88,7 +92,7 @@ export function createSessionCache(options: {
     taken += cost;
   }
 
-  async function loadInto(file: ModelFile, load: () => Promise<ModelSession>): Promise<void> {
+  async function loadInto(file: ModelFile, load: () => Promise<S>): Promise<void> {
     const cost = Math.ceil(file.bytes * MEMORY_FACTOR);
     if (cost > limitBytes)
       // Retryable elsewhere: another target may have the memory.

@@ -26,18 +26,20 @@ export function chooseVariant(release: Release, preference: Preference): ChosenV
 }
 
 /**
- * `CAUSEWAY_VARIANTS` of a target's environment: `int8,fp32`, most wanted first.
+ * A list of variants in a target's environment: `int8,fp32`, most wanted first.
+ * @param variable its name, for the fault
+ * @returns undefined where it is not set
  * @throws Fault `internal` for anything else: a deployment error
  */
-export function parsePreference(text: string | undefined, fallback: Preference): Preference {
-  if (text === undefined || text === '') return fallback;
+export function parsePreference(variable: string, text: string | undefined): Preference | undefined {
+  if (text === undefined || text === '') return undefined;
   const names = text.split(',').map((name) => name.trim());
   const [first, ...rest] = names.filter(isVariant);
   if (first !== undefined && rest.length + 1 === names.length && new Set(names).size === names.length)
     return [first, ...rest];
   throw new Fault(
     'internal',
-    `CAUSEWAY_VARIANTS is ${text}; a list of ${VARIANT_NAMES.join(', ')}, each at most once, most wanted first`,
+    `${variable} is ${text}; a list of ${VARIANT_NAMES.join(', ')}, each at most once, most wanted first`,
   );
 }
 

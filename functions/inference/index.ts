@@ -3,25 +3,24 @@ import type { ExecutionContext, R2Bucket } from '@cloudflare/workers-types';
 import type { Hono } from 'hono';
 import { createInferenceApp } from '../../core/inference/app.ts';
 import { EDGE_CONFIG } from '../../core/inference/config.ts';
-import { parsePreference } from '../../core/inference/variants.ts';
+import { configured, type Overrides } from '../../core/inference/overrides.ts';
 import { r2Store } from './r2-store.ts';
 import { wasmRuntime } from './runtime.ts';
 
-interface Env {
+interface Env extends Overrides {
   readonly BUCKET: R2Bucket;
-  /** Variants to serve, most wanted first. */
-  readonly CAUSEWAY_VARIANTS?: string;
 }
 
 const createApp = (env: Env) =>
   createInferenceApp({
     runtime: wasmRuntime(),
     store: r2Store(env.BUCKET),
-    config: {
-      ...EDGE_CONFIG,
-      variants: parsePreference(env.CAUSEWAY_VARIANTS, EDGE_CONFIG.variants),
-    },
+    config: configured(EDGE_CONFIG, env),
     clock: () => performance.now(),
+    after(ms, wake) {
+      const timer = setTimeout(wake, ms);
+      return () => clearTimeout(timer);
+    },
     defer: (c) => (work) => c.executionCtx.waitUntil(work),
     report: (thrown) => console.error(describe(thrown)),
   });

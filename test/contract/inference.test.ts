@@ -236,6 +236,75 @@ describe('both targets', () => {
 });
 
 describe('the Worker', () => {
+  /** Large enough that requests for it wait for each other. */
+  const releaseWide = (model: string, seed: number) => {
+    const file = buildMlp({ inputs: PIXELS, hidden: [1024, 512], classes: 10, seed, inputName: 'image' });
+    return releaseFile(fixture.store, model, file, signatureOf(decodeModel(file)));
+  };
+
+  it('runs requests at once as batches, and gives each its own rows', async () => {
+    const { file } = await releaseWide('wide', 30);
+    const requests = 32;
+    const data = images(requests);
+    const session = await nativeRuntime().load(file);
+    const fed = { image: { dtype: 'F32' as const, shape: [requests, PIXELS], data } };
+    const { probabilities } = await session.run(fed, ['probabilities']);
+    await session.release();
+    const reference = probabilities!.data as Float32Array;
+
+    let runs = 0;
+    for (let round = 0; round < 5; round++) {
+      const answers = await Promise.all(
+        Array.from({ length: requests }, async (_, i) => {
+          const row = request(data.subarray(i * PIXELS, (i + 1) * PIXELS));
+          const response = await post(fixture.edge, 'wide', row);
+          expect(response.status).toBe(200);
+          return { json: (await response.json()) as InferJson, headers: response.headers };
+        }),
+      );
+      for (const [i, { json, headers }] of answers.entries()) {
+        const [output] = json.outputs;
+        expect(output!.shape).toEqual([1, 10]);
+        for (const [label, value] of output!.data.entries())
+          expect(Math.abs(value - reference[i * 10 + label]!)).toBeLessThan(1e-5);
+        // A run of n rows answers n of these requests.
+        runs += 1 / Number(headers.get('x-causeway-batch'));
+      }
+    }
+    expect(Math.round(runs)).toBeCloseTo(runs, 6);
+    expect(runs).toBeLessThan(5 * requests);
+    const alone = await post(fixture.edge, 'wide', request(data.subarray(0, PIXELS)));
+    expect(alone.headers.get('x-causeway-batch')).toBe('1');
+  });
+
+  it('loses no batch with clients that go away while they wait in it', async () => {
+    await releaseWide('wide', 31);
+    const body = JSON.stringify(request(images(1)));
+    const ask = (signal?: AbortSignal) =>
+      fixture.edge.fetch('/v2/models/wide/infer', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body,
+        ...(signal === undefined ? {} : { signal }),
+      });
+    for (let round = 0; round < 10; round++) {
+      const leaving = Array.from({ length: 12 }, (_, i) =>
+        ask(AbortSignal.timeout(1 + ((round + i) % 6))).then(
+          (response) => response.arrayBuffer(),
+          () => undefined,
+        ),
+      );
+      const staying = await Promise.all(Array.from({ length: 4 }, () => ask()));
+      expect(staying.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
+      await Promise.all([
+        ...leaving,
+        ...staying.map((response) => response.arrayBuffer().catch(() => undefined)),
+      ]);
+    }
+    const last = await ask();
+    expect(last.headers.get('x-causeway-in-flight')).toBe('1');
+  });
+
   it('is not held up by clients that go away, whatever they were waiting for', async () => {
     for (const [round, afterMs] of [0, 1, 3, 10, 30].entries()) {
       await releaseMlp(fixture.store, 'leaving', 20 + round);

@@ -44,14 +44,8 @@ describe('infer', () => {
 
   it('counts those in flight with it, and out again after faults', async () => {
     await infer(fixture.app, 'double');
-    let open = () => {};
-    const gate = new Promise<void>((resolve) => (open = resolve));
-    let entered = 0;
-    fixture.runtime.pause = () => {
-      entered += 1;
-      if (entered === 3) open();
-      return gate;
-    };
+    // Long enough for all three to have begun.
+    fixture.runtime.pause = () => new Promise((resolve) => setTimeout(resolve, 20));
     const answers = await Promise.all([1, 2, 3].map(() => infer(fixture.app, 'double')));
     const counts = answers.map((each) => each.headers.get('x-causeway-in-flight'));
     expect(new Set(counts)).toEqual(new Set(['1', '2', '3']));

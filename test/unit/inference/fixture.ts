@@ -86,6 +86,8 @@ export interface Fixture {
   /** What was handed to waitUntil. */
   readonly deferred: Promise<unknown>[];
   readonly reported: unknown[];
+  /** Timers set: how often a request waited for others. */
+  readonly waits: { count: number };
 }
 
 export function createFixture(
@@ -96,15 +98,21 @@ export function createFixture(
   const runtime = fakeRuntime();
   const deferred: Promise<unknown>[] = [];
   const reported: unknown[] = [];
+  const waits = { count: 0 };
   const app = createInferenceApp({
     runtime: (options.wrap ?? identity)(runtime),
     store,
     config: { ...EDGE_CONFIG, ...options.config },
     clock: () => time.now,
+    after(ms, wake) {
+      waits.count += 1;
+      const timer = setTimeout(wake, ms);
+      return () => clearTimeout(timer);
+    },
     defer: () => (work) => void deferred.push(work),
     report: (thrown) => void reported.push(thrown),
   });
-  return { app, store, runtime, time, deferred, reported };
+  return { app, store, runtime, time, deferred, reported, waits };
 }
 
 const identity = (runtime: InferenceRuntime): InferenceRuntime => runtime;

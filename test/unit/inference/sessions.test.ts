@@ -5,21 +5,20 @@ import { serialized } from '../../../core/inference/serialized.ts';
 import { createSessionCache, type Lease } from '../../../core/inference/session-cache.ts';
 import { createFixture, factorOf, infer, release } from './fixture.ts';
 
+type Session = Pick<ModelSession, 'release'>;
+
 const noDefer = () => undefined;
 
 function cacheOf(options: { files: number; clock?: () => number }) {
   const log: string[] = [];
-  const cache = createSessionCache({
+  const cache = createSessionCache<Session>({
     limitBytes: options.files * 100 * MEMORY_FACTOR,
     clock: options.clock ?? (() => 0),
   });
-  const session = (sha256: string): ModelSession => ({
-    inputs: [],
-    outputs: [],
-    run: () => Promise.resolve({}),
+  const session = (sha256: string): Session => ({
     release: async () => void log.push(`-${sha256}`),
   });
-  const acquire = (sha256: string, bytes = 100): Promise<Lease> =>
+  const acquire = (sha256: string, bytes = 100): Promise<Lease<Session>> =>
     cache.acquire(
       { sha256, bytes },
       async () => {
@@ -58,7 +57,7 @@ describe('session cache', () => {
   it('does not drop what is in use: who needs the room waits', async () => {
     const { log, acquire } = cacheOf({ files: 1 });
     const [first, second] = [await acquire('a'), await acquire('a')];
-    let got: Lease | undefined;
+    let got: Lease<Session> | undefined;
     const waiting = acquire('b').then((lease) => (got = lease));
     first.done();
     await turn();
@@ -130,11 +129,12 @@ describe('many requests at once', () => {
     expect(runtime.overlap).toBe(1);
   });
 
-  it('overlap where the runtime allows it', async () => {
+  it('of different models overlap where the runtime allows it', async () => {
     const { app, store, runtime } = createFixture();
     await release(store, 'a', { factor: 1 });
+    await release(store, 'b', { factor: 2 });
     runtime.pause = () => turn();
-    await Promise.all(Array.from({ length: 10 }, () => infer(app, 'a')));
+    await Promise.all(Array.from({ length: 10 }, (_, i) => infer(app, 'ab'[i % 2]!)));
     expect(runtime.overlap).toBeGreaterThan(1);
   });
 });

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CLOUD_CONFIG, EDGE_CONFIG } from '../../../core/inference/config.ts';
-import { parsePreference, type Preference } from '../../../core/inference/variants.ts';
+import type { Preference } from '../../../core/inference/variants.ts';
 import { getRelease } from '../../../core/registry/releases.ts';
 import { corrupt, createFixture, factorOf, infer, release } from './fixture.ts';
 
@@ -74,21 +73,5 @@ describe('the variant that answers', () => {
       inputs: [{ name: 'x', datatype: 'FP32', shape: [-1, 2] }],
       outputs: [{ name: 'y', datatype: 'FP32', shape: [-1, 2] }],
     });
-  });
-});
-
-describe('CAUSEWAY_VARIANTS', () => {
-  it('has the edge prefer int8 and the cloud serve fp32 where it is not set', () => {
-    expect(parsePreference(undefined, EDGE_CONFIG.variants)).toEqual(['int8', 'fp32']);
-    expect(parsePreference('', CLOUD_CONFIG.variants)).toEqual(['fp32']);
-  });
-
-  it('is a list in order of preference', () => {
-    expect(parsePreference('fp32, int8', ['fp32'])).toEqual(['fp32', 'int8']);
-    expect(parsePreference('int8', ['fp32'])).toEqual(['int8']);
-  });
-
-  it.each(['int4', 'int8,', 'int8,int8', 'fp32 int8', ','])('is refused where it is %j', (text) => {
-    expect(() => parsePreference(text, ['fp32'])).toThrow(/^CAUSEWAY_VARIANTS is .*a list of fp32, int8/);
   });
 });

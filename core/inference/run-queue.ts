@@ -1,0 +1,227 @@
+/**
+ * Runs of one session, in order of arrival; requests that wait together run as one batch.
+ *
+ * There is no leader whose end would be everybody's: in a Worker a waiting request can be cancelled, which stops it
+ * without a word. Each request waits by its own promise and its own timer, and whichever is awake and finds the runtime
+ * free takes what waits and runs it. What is taken is run in the same breath, never across a wait for the runtime.
+ */
+import { Fault } from '../errors.ts';
+import type { Arrival } from './arrivals.ts';
+import type { Defer } from './background.ts';
+import { bytesOf, concatenate, fitTogether, rowsOf, split, type Values, type Work } from './batch.ts';
+import type { BatchLimits } from './config.ts';
+import { accompanied, undisturbed } from './independence.ts';
+import type { ModelSession } from './runtime.ts';
+
+/** Calls back after that many milliseconds. @returns what takes that back */
+export type After = (ms: number, wake: () => void) => () => void;
+
+export interface RunRequest extends Work {
+  /** On the clock, milliseconds: not computed if nobody got to it before. Infinity where it has none. */
+  readonly deadlineAt: number;
+}
+
+export interface RunResult {
+  readonly values: Values;
+  /** In the run that computed them. */
+  readonly rows: number;
+}
+
+export interface RunQueue {
+  /**
+   * @param arrival of this request
+   * @throws Fault `deadline_exceeded` where the deadline passed while it waited; what the session throws about this
+   *   request, whoever else was in its batch
+   */
+  run(request: RunRequest, arrival: Arrival, defer: Defer): Promise<RunResult>;
+  /** Frees the session, which nobody may use any more. */
+  release(): Promise<void>;
+}
+
+export interface RunQueueOptions {
+  /** Undefined: each request runs alone. */
+  readonly limits: BatchLimits | undefined;
+  /** Milliseconds. */
+  readonly clock: () => number;
+  readonly after: After;
+}
+
+interface Entry extends RunRequest {
+  readonly rows: number;
+  readonly bytes: number;
+  /** It has waited for company once, and does not again. */
+  waited: boolean;
+  /** Its batch failed: it runs by itself, so that it fails for its own faults only. */
+  alone: boolean;
+  result: RunResult | undefined;
+  failure: { readonly thrown: unknown } | undefined;
+  wake: () => void;
+}
+
+const asleep = () => {};
+
+export function createRunQueue(session: ModelSession, options: RunQueueOptions): RunQueue {
+  const { limits, clock, after } = options;
+  let entries: Entry[] = [];
+  let running = false;
+  /** Undefined until there was something to batch; see independence.ts. */
+  let independent: boolean | undefined = limits === undefined ? false : undefined;
+  /** A request and its own answer, to be run again in company. */
+  let trial: { readonly inputs: Values; readonly answer: Values } | undefined;
+
+  /** Waits until woken. Kept alive: a request that waits is counted in flight, and must be counted out again. */
+  async function sleep(entry: Entry, defer: Defer, arm?: (wake: () => void) => () => void): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    entry.wake = resolve;
+    const disarm = arm?.(resolve);
+    defer(promise);
+    await promise;
+    disarm?.();
+    entry.wake = asleep;
+  }
+
+  function company(entry: Entry, arrival: Arrival, defer: Defer): Promise<void> {
+    entry.waited = true;
+    return sleep(entry, defer, (wake) => {
+      const leave = arrival.onAlone(wake);
+      const inVain = arrival.patience();
+      const stop = after(limits?.maxDelayMs ?? 0, () => {
+        if (entries.includes(entry)) inVain();
+        wake();
+      });
+      return () => {
+        leave();
+        stop();
+      };
+    });
+  }
+
+  const waitsForCompany = (entry: Entry, arrival: Arrival): boolean =>
+    limits !== undefined &&
+    limits.maxDelayMs > 0 &&
+    independent !== false &&
+    !entry.waited &&
+    !arrival.alone() &&
+    entries.reduce((rows, { rows: more }) => rows + more, 0) < limits.maxRows;
+
+  /** Removes and returns what runs next, the oldest and what fits with it; nothing where all were too late. */
+  function take(): readonly Entry[] {
+    const now = entries.some(({ deadlineAt }) => deadlineAt < Infinity) ? clock() : 0;
+    const taken: Entry[] = [];
+    const left: Entry[] = [];
+    let [rows, bytes] = [0, 0];
+    for (const entry of entries) {
+      const [first] = taken;
+      if (entry.deadlineAt <= now) settle(entry, { thrown: tooLate() });
+      else if (first === undefined || joins(first, entry, rows, bytes)) {
+        taken.push(entry);
+        rows += entry.rows;
+        bytes += entry.bytes;
+      } else left.push(entry);
+    }
+    entries = left;
+    return taken;
+  }
+
+  function joins(first: Entry, entry: Entry, rows: number, bytes: number): boolean {
+    // Until the trial, one at a time.
+    if (limits === undefined || independent !== true || first.alone || entry.alone) return false;
+    const { maxRows, maxBytes } = limits;
+    return rows + entry.rows <= maxRows && bytes + entry.bytes <= maxBytes && fitTogether(first, entry);
+  }
+
+  const smallEnough = ({ rows, bytes }: Entry) =>
+    limits !== undefined && 2 * rows <= limits.maxRows && 2 * bytes <= limits.maxBytes;
+
+  function settle(entry: Entry, outcome: RunResult | { readonly thrown: unknown }): void {
+    if ('thrown' in outcome) entry.failure = outcome;
+    else entry.result = outcome;
+    entry.wake();
+  }
+
+  /** Exactly one run of the session, which begins before this function first waits. */
+  async function step(): Promise<void> {
+    running = true;
+    try {
+      if (trial !== undefined) await tryInCompany(trial);
+      else {
+        const taken = take();
+        if (taken.length === 1) await runAlone(taken[0]!);
+        else if (taken.length > 1) await runTogether(taken);
+      }
+    } finally {
+      running = false;
+      for (const { wake } of entries) wake();
+    }
+  }
+
+  async function runAlone(entry: Entry): Promise<void> {
+    const { inputs, outputs, rows } = entry;
+    const tried = independent === undefined && entries.length > 0 && smallEnough(entry);
+    try {
+      const values = await session.run(inputs, outputs);
+      settle(entry, { values, rows });
+      if (tried) trial = { inputs, answer: values };
+    } catch (thrown) {
+      settle(entry, { thrown });
+    }
+  }
+
+  async function runTogether(taken: readonly Entry[]): Promise<void> {
+    const rows = taken.map((entry) => entry.rows);
+    const total = rows.reduce((sum, each) => sum + each, 0);
+    try {
+      const inputs = concatenate(taken.map((entry) => entry.inputs));
+      const parts = split(await session.run(inputs, taken[0]!.outputs), rows);
+      for (const [index, entry] of taken.entries()) settle(entry, { values: parts[index]!, rows: total });
+    } catch {
+      for (const entry of taken) entry.alone = true;
+      entries.unshift(...taken);
+    }
+  }
+
+  async function tryInCompany({ inputs, answer }: NonNullable<typeof trial>): Promise<void> {
+    trial = undefined;
+    try {
+      const together = await session.run(accompanied(inputs), Object.keys(answer));
+      independent = undisturbed(inputs, answer, together);
+    } catch {
+      independent = false;
+    }
+  }
+
+  return {
+    async run(request, arrival, defer) {
+      const { inputs, outputs, deadlineAt } = request;
+      const entry: Entry = {
+        inputs,
+        outputs,
+        deadlineAt,
+        rows: rowsOf(inputs),
+        bytes: bytesOf(inputs),
+        waited: false,
+        alone: false,
+        result: undefined,
+        failure: undefined,
+        wake: asleep,
+      };
+      entries.push(entry);
+      arrival.here();
+      for (;;) {
+        if (entry.result !== undefined) return entry.result;
+        if (entry.failure !== undefined) throw entry.failure.thrown;
+        const busy = session.busy?.();
+        if (running) await sleep(entry, defer);
+        else if (busy !== undefined) {
+          defer(busy);
+          await busy;
+        } else if (waitsForCompany(entry, arrival)) await company(entry, arrival, defer);
+        else await step();
+      }
+    },
+    release: () => session.release(),
+  };
+}
+
+const tooLate = () =>
+  new Fault('deadline_exceeded', 'the deadline passed while the request waited for the model');
