@@ -15,7 +15,7 @@ import { tokenAuthorizer } from './authorize.ts';
 const environment = process.env;
 
 /** What a warm function keeps: the loaded sessions and what it knows of the releases. */
-const app = createInferenceApp({
+const { app } = createInferenceApp({
   runtime: nativeRuntime(),
   store: s3Store({ client: createS3Client(environment), bucket: required(environment, 'CAUSEWAY_BUCKET') }),
   config: configured(CLOUD_CONFIG, environment),

@@ -5,6 +5,7 @@ import type { Release } from '../../../core/contracts/release.ts';
 import { Fault } from '../../../core/errors.ts';
 import { createInferenceApp } from '../../../core/inference/app.ts';
 import { EDGE_CONFIG, type InferenceConfig } from '../../../core/inference/config.ts';
+import type { Infer } from '../../../core/inference/infer.ts';
 import type { InferenceRuntime } from '../../../core/inference/runtime.ts';
 import { moveChannel } from '../../../core/registry/channels.ts';
 import { publishRelease } from '../../../core/registry/releases.ts';
@@ -86,12 +87,18 @@ export interface Fixture {
   /** What was handed to waitUntil. */
   readonly deferred: Promise<unknown>[];
   readonly reported: unknown[];
+  /** The same without the table of paths. */
+  readonly directly: Infer;
   /** Timers set: how often a request waited for others. */
   readonly waits: { count: number };
 }
 
 export function createFixture(
-  options: { readonly config?: Partial<InferenceConfig>; readonly wrap?: typeof identity } = {},
+  options: {
+    readonly config?: Partial<InferenceConfig>;
+    readonly wrap?: typeof identity;
+    readonly authorize?: (authorization: string | undefined) => Promise<void>;
+  } = {},
 ): Fixture {
   const time = { now: 1_000_000 };
   const store = memoryStore(() => time.now);
@@ -99,10 +106,11 @@ export function createFixture(
   const deferred: Promise<unknown>[] = [];
   const reported: unknown[] = [];
   const waits = { count: 0 };
-  const app = createInferenceApp({
+  const { app, infer: directly } = createInferenceApp({
     runtime: (options.wrap ?? identity)(runtime),
     store,
     config: { ...EDGE_CONFIG, ...options.config },
+    ...(options.authorize === undefined ? {} : { authorize: options.authorize }),
     clock: () => time.now,
     after(ms, wake) {
       waits.count += 1;
@@ -112,7 +120,7 @@ export function createFixture(
     defer: () => (work) => void deferred.push(work),
     report: (thrown) => void reported.push(thrown),
   });
-  return { app, store, runtime, time, deferred, reported, waits };
+  return { app, store, runtime, time, deferred, reported, waits, directly };
 }
 
 const identity = (runtime: InferenceRuntime): InferenceRuntime => runtime;

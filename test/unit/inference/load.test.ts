@@ -1,6 +1,8 @@
 /** The app under load: batches, a full queue, deadlines. */
 import { describe, expect, it } from 'vitest';
+import { Fault } from '../../../core/errors.ts';
 import { EDGE_CONFIG } from '../../../core/inference/config.ts';
+import { readInferUrl } from '../../../core/inference/infer.ts';
 import { serialized } from '../../../core/inference/serialized.ts';
 import { createFixture, factorOf, infer, release } from './fixture.ts';
 
@@ -66,6 +68,47 @@ describe('requests at once', () => {
       const answers = await together(10, () => infer(fixture.app, 'm'));
       expect(answers.map(factorOf)).toEqual(answers.map(() => 8));
       expect(counted.runs).toBe(runs);
+    }
+  });
+});
+
+describe('the direct way to infer', () => {
+  it.each([
+    ['http://inference/v2/models/m/infer', { model: 'm' }],
+    ['https://a.example:8443/v2/models/iris-2.b_c/versions/12/infer', { model: 'iris-2.b_c', version: '12' }],
+    ['http://inference/v2/models/m/versions/infer', undefined],
+    ['http://inference/v2/models/m%20n/infer', undefined],
+    ['http://inference/v2/models/m/infer?x=1', undefined],
+    ['http://inference/v2/models/m/ready', undefined],
+    ['http://inference/x/v2/models/m/infer', undefined],
+    ['http://inference/v2/models/a/b/infer', undefined],
+  ])('%s: %j', (url, asked) => {
+    expect(readInferUrl(url)).toEqual(asked);
+  });
+
+  it('answers as the table of paths does, and asks who is allowed', async () => {
+    const authorize = async (authorization: string | undefined) => {
+      if (authorization !== 'Bearer me') throw new Fault('unauthorized', 'no token');
+    };
+    const { store, app, directly } = createFixture({ authorize });
+    await release(store, 'm', { factor: 3 });
+    const request = (headers: object) =>
+      new Request('http://inference/v2/models/m/infer', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body: JSON.stringify({ inputs: [{ name: 'x', shape: [1, 2], datatype: 'FP32', data: [1, 1] }] }),
+      });
+    for (const [headers, status] of [
+      [{}, 401],
+      [{ authorization: 'Bearer me' }, 200],
+    ] as const) {
+      const answers = [
+        await app.fetch(request(headers)),
+        await directly(request(headers), 'm', undefined, () => {}),
+      ];
+      expect(answers.map((answer) => answer.status)).toEqual([status, status]);
+      const [byPath, direct] = await Promise.all(answers.map((answer) => answer.json()));
+      expect(direct).toEqual(byPath);
     }
   });
 });
