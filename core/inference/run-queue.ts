@@ -58,7 +58,10 @@ interface Entry extends RunRequest {
   wake: () => void;
 }
 
-const asleep = () => {};
+const nothing = () => {};
+
+/** Milliseconds after which a request that waits behind a run looks whether somebody forgot it. */
+const IDLE_MS = 1_000;
 
 export function createRunQueue(session: ModelSession, options: RunQueueOptions): RunQueue {
   const { limits, clock, after } = options;
@@ -69,31 +72,39 @@ export function createRunQueue(session: ModelSession, options: RunQueueOptions):
   /** A request and its own answer, to be run again in company. */
   let trial: { readonly inputs: Values; readonly answer: Values } | undefined;
 
-  /** Waits until woken. Kept alive: a request that waits is counted in flight, and must be counted out again. */
-  async function sleep(entry: Entry, defer: Defer, arm?: (wake: () => void) => () => void): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    entry.wake = resolve;
-    const disarm = arm?.(resolve);
-    defer(promise);
-    await promise;
-    disarm?.();
-    entry.wake = asleep;
+  /**
+   * Waits for what another request may bring about. In a Worker a request that waits so is kept alive by `defer`, as it
+   * is counted in flight and must be counted out again; and by a timer that is set at any moment until it goes on:
+   * workerd takes a request with nothing of its own pending for hung, and ends it, even if it was woken already.
+   */
+  async function wait(woken: Promise<void>, defer: Defer, everyMs = IDLE_MS, ring = nothing): Promise<void> {
+    let stop: () => void;
+    const again = () => {
+      stop = after(everyMs, again);
+      ring();
+    };
+    stop = after(everyMs, again);
+    defer(woken);
+    await woken;
+    stop();
   }
 
-  function company(entry: Entry, arrival: Arrival, defer: Defer): Promise<void> {
+  function untilWoken(entry: Entry): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    entry.wake = resolve;
+    return promise;
+  }
+
+  async function waitForCompany(entry: Entry, arrival: Arrival, defer: Defer): Promise<void> {
     entry.waited = true;
-    return sleep(entry, defer, (wake) => {
-      const leave = arrival.onAlone(wake);
-      const inVain = arrival.patience();
-      const stop = after(limits?.maxDelayMs ?? 0, () => {
-        if (entries.includes(entry)) inVain();
-        wake();
-      });
-      return () => {
-        leave();
-        stop();
-      };
+    const woken = untilWoken(entry);
+    const leave = arrival.onAlone(entry.wake);
+    const inVain = arrival.patience();
+    await wait(woken, defer, limits?.maxDelayMs, () => {
+      if (entries.includes(entry)) inVain();
+      entry.wake();
     });
+    leave();
   }
 
   const waitsForCompany = (entry: Entry, arrival: Arrival): boolean =>
@@ -151,7 +162,8 @@ export function createRunQueue(session: ModelSession, options: RunQueueOptions):
       }
     } finally {
       running = false;
-      for (const { wake } of entries) wake();
+      // It takes the others along, or wakes the next. Where it was cancelled, they wake by themselves.
+      entries[0]?.wake();
     }
   }
 
@@ -203,7 +215,7 @@ export function createRunQueue(session: ModelSession, options: RunQueueOptions):
         alone: false,
         result: undefined,
         failure: undefined,
-        wake: asleep,
+        wake: nothing,
       };
       entries.push(entry);
       arrival.here();
@@ -211,11 +223,9 @@ export function createRunQueue(session: ModelSession, options: RunQueueOptions):
         if (entry.result !== undefined) return entry.result;
         if (entry.failure !== undefined) throw entry.failure.thrown;
         const busy = session.busy?.();
-        if (running) await sleep(entry, defer);
-        else if (busy !== undefined) {
-          defer(busy);
-          await busy;
-        } else if (waitsForCompany(entry, arrival)) await company(entry, arrival, defer);
+        if (running) await wait(untilWoken(entry), defer, IDLE_MS, () => entry.wake());
+        else if (busy !== undefined) await wait(busy, defer);
+        else if (waitsForCompany(entry, arrival)) await waitForCompany(entry, arrival, defer);
         else await step();
       }
     },

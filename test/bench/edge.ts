@@ -4,7 +4,6 @@
  * (autocannon) and does the timing; it shares the processor with all of them.
  */
 import { rm } from 'node:fs/promises';
-import { Agent, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import autocannon from 'autocannon';
@@ -17,6 +16,7 @@ import { putBlob } from '../../core/storage/blobs.ts';
 import { count, table } from '../../infra/cli/output.ts';
 import { startStack } from '../../infra/local/stack.ts';
 import { startBareWorkers, timeRawSession } from './edge-floor.ts';
+import { latencies } from './latencies.ts';
 
 const SECONDS = 8;
 const CONNECTIONS = 32;
@@ -101,38 +101,4 @@ try {
 } finally {
   await stack.stop();
   await rm(stateDir, { recursive: true, force: true });
-}
-
-/** One connection, one request after another, with a clock finer than autocannon's milliseconds. */
-async function latencies(url: string, payload: string, requests: number) {
-  const times = new Float64Array(requests);
-  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-  const began = performance.now();
-  for (let i = 0; i < requests; i++) {
-    const sent = performance.now();
-    await post(url, payload, agent);
-    times[i] = performance.now() - sent;
-  }
-  const seconds = (performance.now() - began) / 1000;
-  agent.destroy();
-  times.sort();
-  const at = (q: number) => times[Math.floor(q * requests)] ?? 0;
-  return { p50: at(0.5), p99: at(0.99), rate: requests / seconds };
-}
-
-/** node:http costs a third of fetch here, and the client's own time is in every figure. */
-function post(url: string, payload: string, agent: Agent): Promise<void> {
-  const headers = {
-    'content-type': 'application/json',
-    'content-length': payload.length,
-    'x-causeway-target': 'edge',
-  };
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { method: 'POST', headers, agent }, (response) => {
-      if (response.statusCode !== 200) reject(new Error(`status ${response.statusCode}`));
-      response.resume().on('end', resolve);
-    });
-    sent.on('error', reject);
-    sent.end(payload);
-  });
 }

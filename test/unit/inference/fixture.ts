@@ -89,8 +89,8 @@ export interface Fixture {
   readonly reported: unknown[];
   /** The same without the table of paths. */
   readonly directly: Infer;
-  /** Timers set: how often a request waited for others. */
-  readonly waits: { count: number };
+  /** Timers set, milliseconds. */
+  readonly waits: number[];
 }
 
 export function createFixture(
@@ -105,7 +105,7 @@ export function createFixture(
   const runtime = fakeRuntime();
   const deferred: Promise<unknown>[] = [];
   const reported: unknown[] = [];
-  const waits = { count: 0 };
+  const waits: number[] = [];
   const { app, infer: directly } = createInferenceApp({
     runtime: (options.wrap ?? identity)(runtime),
     store,
@@ -113,7 +113,7 @@ export function createFixture(
     ...(options.authorize === undefined ? {} : { authorize: options.authorize }),
     clock: () => time.now,
     after(ms, wake) {
-      waits.count += 1;
+      waits.push(ms);
       const timer = setTimeout(wake, ms);
       return () => clearTimeout(timer);
     },

@@ -43,7 +43,7 @@ describe('requests at once', () => {
       await release(fixture.store, 'm', { factor: 3 });
       await infer(fixture.app, 'm');
       await together(10, () => infer(fixture.app, 'm'));
-      expect(fixture.waits.count > 0).toBe(waits);
+      expect(fixture.waits.includes(batching.maxDelayMs)).toBe(waits);
     }
   });
 
@@ -53,7 +53,8 @@ describe('requests at once', () => {
     await infer(fixture.app, 'm');
     const counted = countRuns(fixture);
     await together(10, () => infer(fixture.app, 'm'));
-    expect([counted.runs, fixture.waits.count]).toEqual([10, 0]);
+    expect(counted.runs).toBe(10);
+    expect(fixture.waits).not.toContain(batching.maxDelayMs);
   });
 
   it('of an int8 variant run one by one, unless it is told otherwise', async () => {

@@ -147,6 +147,18 @@ describe('a batch', () => {
     expect(dataOf(await run(rows([3])))).toEqual([6]);
   });
 
+  it('has a timer set at any moment while it waits: workerd ends a request that has nothing of its own pending', async () => {
+    const { run, begin, timers } = await createQueue();
+    begin();
+    const work = run(rows([1]));
+    const [timer] = timers;
+    timers.delete(timer!);
+    timer!.wake();
+    expect(timers.size).toBe(1);
+    expect(dataOf(await work)).toEqual([2]);
+    expect(timers.size).toBe(0);
+  });
+
   it('waits while the runtime loads another model, and takes all who came meanwhile', async () => {
     const { run, runs, runtime } = await createQueue();
     const loading = runtime.load(new Uint8Array());
