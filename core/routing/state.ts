@@ -87,6 +87,8 @@ export type AttemptResult =
       /** Milliseconds in the target; null: not reported, or by a clock that stands still. */
       readonly serviceMs: number | null;
     }
+  /** No room: another target may have some. It says nothing of its health, and its load is known. */
+  | { readonly kind: 'overloaded' }
   /** 5xx or no connection. How quickly it failed is not learned: a target must not win by failing fast. */
   | { readonly kind: 'failed' }
   | { readonly kind: 'timeout' }
@@ -241,6 +243,7 @@ function settle(
         reportedAt: now,
       };
     }
+    case 'overloaded':
     case 'cancelled':
       return attempt.reason === 'trial' ? { ...target, health: trialAbandoned(target.health) } : target;
     case 'timeout': {

@@ -1,5 +1,5 @@
 /** Sending a request to a target, and telling an answer from a failure. */
-import { TARGET_HEADERS } from '../../core/contracts/headers.ts';
+import { REQUEST_HEADERS, TARGET_HEADERS } from '../../core/contracts/headers.ts';
 import { VARIANT_NAMES, type VariantName } from '../../core/registry/variant-names.ts';
 import type { Fetcher } from './environment.ts';
 
@@ -67,10 +67,10 @@ export function send(
   async function run(): Promise<Outcome> {
     try {
       const { method, path, body } = message;
-      const headers =
-        upstream.authorization === undefined
-          ? message.headers
-          : { ...message.headers, authorization: await upstream.authorization() };
+      const headers: Record<string, string> = { ...message.headers };
+      // What still waits in the target when the time is over is not computed.
+      if (body !== undefined) headers[REQUEST_HEADERS.deadline] = String(Math.ceil(limitMs));
+      if (upstream.authorization !== undefined) headers['authorization'] = await upstream.authorization();
       const response = await upstream.fetcher.fetch(upstream.origin + path, {
         method,
         headers,
@@ -89,6 +89,10 @@ export function send(
   }
   return { outcome: run(), cancel };
 }
+
+/** A full queue: the target is well, it only has no room. It says when to come again. */
+export const isOverloaded = ({ status, headers }: Response): boolean =>
+  status === 503 && headers.has('retry-after');
 
 /** Lets go of an answer that nobody will read, and of its connection. */
 export async function drop(outcome: Outcome): Promise<void> {

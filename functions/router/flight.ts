@@ -10,6 +10,7 @@ import type { TargetName } from '../../core/routing/targets.ts';
 import type { Timing } from '../../core/telemetry/server-timing.ts';
 import {
   drop,
+  isOverloaded,
   type Message,
   type Outcome,
   reportedInFlight,
@@ -150,6 +151,7 @@ function resultOf(target: TargetName, outcome: Outcome): AttemptResult {
     case 'unreachable':
       return { kind: 'failed' };
     case 'failed':
+      return { kind: isOverloaded(outcome.response) ? 'overloaded' : 'failed' };
     case 'timeout':
     case 'cancelled':
       return { kind: outcome.kind };

@@ -130,6 +130,23 @@ describe('fallback', () => {
     );
   });
 
+  it('when the edge has no room, which is no failure of its health', async () => {
+    const router = routerUnderTest();
+    router.answers.edge = () => json({ error: 'full' }, { status: 503, headers: { 'retry-after': '1' } });
+    for (let i = 0; i < 2 * CONSECUTIVE_FAILURES; i++)
+      expect(said(await router.infer({ 'x-causeway-target': 'edge' }))).toBe('503 edge pinned');
+    expect((await view(router)).targets.edge).toMatchObject({ state: 'healthy', errors: 0 });
+    expect(said(await router.infer())).toBe('200 cloud fallback');
+  });
+
+  it('tells the target how long it is waited for', async () => {
+    const router = routerUnderTest();
+    await router.infer({ 'x-causeway-deadline-ms': '1000' });
+    const told = Number(router.seen.edge[0]!.headers.get('x-causeway-deadline-ms'));
+    expect(told).toBeGreaterThan(0);
+    expect(told).toBeLessThanOrEqual(1000);
+  });
+
   it('lets go of the answer that failed', async () => {
     const router = routerUnderTest();
     let dropped = false;
@@ -270,7 +287,12 @@ describe('what is learned', () => {
   it('moves requests to the faster target', async () => {
     const router = routerUnderTest();
     router.answers.edge = () => {
-      router.pass(80);
+      router.pass(800);
+      return json({});
+    };
+    // Slow enough that no timer of the real clock finds it late.
+    router.answers.cloud = () => {
+      router.pass(200);
       return json({});
     };
     await router.infer();
