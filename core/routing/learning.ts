@@ -87,10 +87,16 @@ export interface Question {
   readonly bytes: number;
   /** Waiting in service times, see {@link queueFactor}. */
   readonly queue: number;
+  /** Mean service time of those waited for, milliseconds; undefined: as that of this request. */
+  readonly aheadMs?: number | undefined;
 }
 
 /** @returns null where nothing is known: of the warm model, or of a cold start where one is expected */
-export function partsOf(known: Learned, { model, bytes, queue }: Question, now: number): Parts | null {
+export function partsOf(
+  known: Learned,
+  { model, bytes, queue, aheadMs }: Question,
+  now: number,
+): Parts | null {
   const own = known.models.get(model);
   const isWarm = own !== undefined && now - own.answeredAt < WARM_MS;
   const warm = own === undefined ? null : sizedValue(own.service, bytes);
@@ -99,7 +105,7 @@ export function partsOf(known: Learned, { model, bytes, queue }: Question, now: 
   const service = warm ?? 0;
   return {
     network: sizedValue(known.network, bytes) ?? 0,
-    queue: queue * service,
+    queue: queue * (aheadMs ?? service),
     service,
     cold: isWarm ? 0 : Math.max(0, cold! - service),
   };
@@ -112,6 +118,8 @@ export function peakMs(known: Learned, model: string, now: number): number | nul
 }
 
 export interface Reading extends Question {
+  /** Of the time in the target, what was expected to be its own and not that of those ahead of it. */
+  readonly share: number;
   /** Milliseconds the answer took. */
   readonly elapsedMs: number;
   /** Of these in the target, where it can time itself. */
@@ -122,13 +130,13 @@ export interface Reading extends Question {
 }
 
 export function learn(known: Learned, reading: Reading, now: number): Learned {
-  const { model, bytes, queue, elapsedMs, isCold } = reading;
+  const { model, bytes, share, elapsedMs, isCold } = reading;
   const inTarget = Math.min(elapsedMs, reading.serviceMs ?? elapsedMs);
   const network = learnSized(known.network, bytes, elapsedMs - inTarget, now);
-  const unloaded = inTarget / (1 + queue);
   const { service: before = UNKNOWN, peak: peakBefore = null } = known.models.get(model) ?? {};
+  const unloaded = inTarget * share;
   const service = isCold ? before : learnSized(before, bytes, unloaded, now);
-  const peak = isCold ? peakBefore : observe(peakBefore, elapsedMs / (1 + queue), now);
+  const peak = isCold ? peakBefore : observe(peakBefore, elapsedMs * share, now);
   return {
     network,
     cold: isCold ? observeMean(known.cold, unloaded, now) : known.cold,
@@ -151,7 +159,7 @@ export function learnAtLeast(
   if (own !== undefined && now - own.answeredAt < WARM_MS)
     return learn(known, { ...reading, isCold: false, serviceMs: null }, now);
   // It has not answered: its model is not loaded yet.
-  const cold = observeMean(known.cold, reading.elapsedMs / (1 + reading.queue), now);
+  const cold = observeMean(known.cold, reading.elapsedMs * reading.share, now);
   return { ...known, cold, learnedAt: now };
 }
 

@@ -41,6 +41,9 @@ const BUSY_MS = 5_000;
 export interface TargetState {
   readonly config: TargetConfig;
   readonly inFlight: number;
+  /** Service time of these, as far as it is known, and of how many it is. */
+  readonly workMs: number;
+  readonly worked: number;
   /** Since when the requests in flight are worked on: the last answer, or the first request to an idle target. */
   readonly busySince: number;
   /** Share of the time, and of the lanes, that it was at work, fading with {@link BUSY_MS}, as of `busyAt`. */
@@ -71,6 +74,10 @@ export interface Attempt extends Pick<RouteRequest, 'model' | 'bytes'> {
   readonly startedAt: number;
   /** What it waits for, in service times of the requests that were there before it. */
   readonly queue: number;
+  /** Of its time in the target, what is expected to be its own and not that of those ahead. */
+  readonly share: number;
+  /** What it takes itself; null: unknown. */
+  readonly serviceMs: number | null;
   readonly predictedMs: number | null;
   /** Whether its latency is that of an inference: metadata and refusals are quick and tell nothing. */
   readonly infers: boolean;
@@ -103,6 +110,8 @@ export function initialState(configs: readonly TargetConfig[]): RoutingState {
       {
         config,
         inFlight: 0,
+        workMs: 0,
+        worked: 0,
         busySince: 0,
         busy: 0,
         busyAt: 0,
@@ -126,6 +135,10 @@ function known(state: RoutingState, target: TargetId): TargetState {
   return found;
 }
 
+/** Requests of another model may take ten times as long: what is waited for is theirs, not ours. */
+const ahead = ({ workMs, worked }: TargetState): number | undefined =>
+  worked === 0 ? undefined : Math.max(0, workMs) / worked;
+
 const load = ({ inFlight, others, reportedAt }: TargetState, now: number): number =>
   inFlight + (now - reportedAt < REPORT_MS ? others : 0);
 
@@ -138,22 +151,30 @@ export function snapshot(
   return Array.from(state.values(), (target) => {
     const inFlight = load(target, now);
     const { learned, config, health } = target;
+    // Spelled out: a spread makes every object of a kind of its own, and with many targets most of a decision's time.
     return {
-      ...config,
+      id: config.id,
+      place: config.place,
+      lanes: config.lanes,
+      cost: config.cost,
+      weight: config.weight,
       health: healthAt(health, now),
       trialUnderWay: trialUnderWay(health, now),
       inFlight,
       busy: busyAt(target, now),
       peakMs: peakMs(learned, model, now),
-      parts: underWay(
-        target,
-        partsOf(learned, { model, bytes, queue: queueFactor(inFlight, config.lanes) }, now),
-        now,
-      ),
+      parts: expected(target, { model, bytes }, now).parts,
       spread: learned.spread,
       learnedAt: learned.learnedAt,
     };
   });
+}
+
+/** What one more request would wait for, in service times of those ahead, and what it would take. */
+function expected(target: TargetState, { model, bytes }: Pick<RouteRequest, 'model' | 'bytes'>, now: number) {
+  const queue = queueFactor(load(target, now), target.config.lanes);
+  const parts = partsOf(target.learned, { model, bytes, queue, aheadMs: ahead(target) }, now);
+  return { queue, parts: underWay(target, parts, now) };
 }
 
 function busyAt(target: TargetState, now: number): number {
@@ -163,29 +184,43 @@ function busyAt(target: TargetState, now: number): number {
 }
 
 /** The requests ahead have been worked on for a while: one service time at most of the wait is over already. */
-function underWay({ inFlight, busySince, config }: TargetState, parts: TargetSnapshot['parts'], now: number) {
-  if (parts === null || parts.queue === 0 || inFlight === 0) return parts;
-  const done = Math.min(Math.max(0, now - busySince), parts.service) / config.lanes;
+function underWay(target: TargetState, parts: TargetSnapshot['parts'], now: number) {
+  const { inFlight, busySince, config } = target;
+  if (parts === null || inFlight === 0) return parts;
+  const elapsed = Math.max(0, now - busySince);
+  const first = ahead(target) ?? parts.service;
+  // Twice as long is more than jitter: it is slower than thought, or hangs, and what it is late it may be late again.
+  const overdue = (elapsed - 2 * first - parts.network - parts.cold) / config.lanes;
+  if (overdue > 0) return { ...parts, queue: parts.queue + overdue };
+  const done = Math.min(elapsed, first) / config.lanes;
   return { ...parts, queue: Math.max(0, parts.queue - done) };
 }
 
 export function attemptOf(
   state: RoutingState,
-  choice: Omit<Attempt, 'startedAt' | 'queue'>,
+  choice: Omit<Attempt, 'startedAt' | 'queue' | 'share' | 'serviceMs'>,
   now: number,
 ): Attempt {
   const target = known(state, choice.target);
-  return { ...choice, startedAt: now, queue: queueFactor(load(target, now), target.config.lanes) };
+  const { queue, parts } = expected(target, choice, now);
+  const share =
+    parts === null || parts.service === 0 ? 1 / (1 + queue) : parts.service / (parts.service + parts.queue);
+  return { ...choice, startedAt: now, queue, share, serviceMs: parts?.service ?? null };
 }
 
 const withTarget = (state: RoutingState, target: TargetState): RoutingState =>
   new Map(state).set(target.config.id, target);
 
-export function started(state: RoutingState, { target, reason, startedAt }: Attempt): RoutingState {
+export function started(
+  state: RoutingState,
+  { target, reason, startedAt, serviceMs }: Attempt,
+): RoutingState {
   const before = known(state, target);
   return withTarget(state, {
     ...before,
     inFlight: before.inFlight + 1,
+    workMs: before.workMs + (serviceMs ?? 0),
+    worked: before.worked + (serviceMs === null ? 0 : 1),
     busySince: before.inFlight === 0 ? startedAt : before.busySince,
     busy: busyAt(before, startedAt),
     busyAt: Math.max(startedAt, before.busyAt),
@@ -204,6 +239,8 @@ export function ended(
   const next = {
     ...before,
     inFlight: Math.max(0, before.inFlight - 1),
+    workMs: before.inFlight <= 1 ? 0 : before.workMs - (attempt.serviceMs ?? 0),
+    worked: before.inFlight <= 1 ? 0 : before.worked - (attempt.serviceMs === null ? 0 : 1),
     busySince: now,
     busy: busyAt(before, now),
     busyAt: Math.max(now, before.busyAt),
@@ -215,6 +252,7 @@ const readingOf = (attempt: Attempt, now: number): Omit<Reading, 'serviceMs' | '
   model: attempt.model,
   bytes: attempt.bytes,
   queue: attempt.queue,
+  share: attempt.share,
   predictedMs: attempt.predictedMs,
   elapsedMs: Math.max(0, now - attempt.startedAt),
 });
