@@ -13,6 +13,7 @@ import { progressLine } from '../progress.ts';
 import { type ConnectionOptions, notNegative, wholeNumber, withConnection } from './options.ts';
 import { type FineTuningOptions, withFineTuning } from './train/fine-tuning.ts';
 import { gate } from './train/gate.ts';
+import { modelName } from './train/model-name.ts';
 import { DEFAULT_INPUT, inputMapping, type InputMapping, mappedInputs, NO_INPUTS } from './train/inputs.ts';
 import { lastLayer, type LossOptions, lossSpec, withLoss } from './train/loss.ts';
 import { optimization, type OptimizerOptions, withOptimizer } from './train/optimizer.ts';
@@ -38,7 +39,7 @@ const SEED = wholeNumber(0, 0xffff_ffff);
 export function trainCommand(): Command {
   const command = withLoss(withFineTuning(new Command('train')))
     .description('train a model on the fleet and release it')
-    .argument('<name>', 'name of the model')
+    .argument('[name]', 'name of the model (default: that of the file, or of the dataset)')
     .requiredOption('--data <name[@version]>', 'dataset to train on')
     .option('--model <file.onnx>', 'forward ONNX graph (default: one built for the data)')
     .addOption(
@@ -65,9 +66,10 @@ export function trainCommand(): Command {
   return withBuilder(withConnection(withOptimizer(command))).action(train);
 }
 
-async function train(name: string, options: TrainOptions): Promise<void> {
-  const [client, store] = await Promise.all([connect(options), connectStore(options)]);
+async function train(given: string | undefined, options: TrainOptions): Promise<void> {
   const [dataset = '', version] = options.data.split('@');
+  const name = modelName(given, options.model, dataset);
+  const [client, store] = await Promise.all([connect(options), connectStore(options)]);
   const manifest = await readManifest(
     store,
     dataset,
