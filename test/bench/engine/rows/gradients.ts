@@ -1,10 +1,11 @@
 /** Gradients alone, one thread: how much of the runtime's own rate of multiplying matrices is left. */
 import { loadProgram } from '../../../../cloud/training/engine/program.ts';
 import { table } from '../../../../infra/cli/output.ts';
-import { squareMatmul } from '../../matmul.ts';
+import { layerProducts, squareMatmul } from '../../matmul.ts';
 import { FLOPS_PER_SAMPLE } from '../../single-process.ts';
 import { mnistBatches } from '../data.ts';
 import { ratios, repeat, spread, takeTurns, type Turns } from '../measure.ts';
+import { MLP } from '../trainer.ts';
 import { perceptron, rowsOf } from '../training.ts';
 import { range } from '../print.ts';
 
@@ -12,12 +13,14 @@ export async function gradientsTable(rows: number, turns: Turns): Promise<string
   const training = await perceptron();
   const program = await loadProgram(training.graph, training.parameters);
   const matmul = await squareMatmul();
+  const products = await layerProducts(rows, MLP.pixels, MLP.hidden);
   // The same batch each time, as the MatMul has the same matrices: arithmetic is compared, not the way to memory.
   const [batch] = await mnistBatches(rows, 1);
   const data = rowsOf(batch!);
   const times = await takeTurns(
     [
       { name: 'matmul', turn: repeat(matmul.run) },
+      { name: 'products', turn: repeat(products.run) },
       {
         name: 'gradients',
         turn: repeat(() => program.gradients(training.initial, data)),
@@ -27,21 +30,25 @@ export async function gradientsTable(rows: number, turns: Turns): Promise<string
   );
   await program.release();
   await matmul.release();
+  await products.release();
   const rate = (flops: number) => (milliseconds: number) => flops / milliseconds / 1e6;
   const ofMatmul = times.get('matmul')!.map(rate(matmul.flops));
-  const ofGradients = times.get('gradients')!.map(rate(rows * FLOPS_PER_SAMPLE));
-  const share = ratios(ofGradients, ofMatmul);
+  const row = (name: string, rates: readonly number[]) => {
+    const share = ratios(rates, ofMatmul);
+    return [
+      name,
+      spread(rates).median.toFixed(1),
+      range(spread(rates), 1),
+      `${(100 * share.median).toFixed(0)} %`,
+      range({ median: 0, min: 100 * share.min, max: 100 * share.max }, 0),
+    ];
+  };
   return table(
     [`one thread, batch ${rows}`, 'GFLOP/S', 'MIN..MAX', 'OF MATMUL', 'MIN..MAX'],
     [
-      ['plain MatMul, 512 × 512', spread(ofMatmul).median.toFixed(1), range(spread(ofMatmul), 1), '', ''],
-      [
-        'gradients of 784-128-10',
-        spread(ofGradients).median.toFixed(1),
-        range(spread(ofGradients), 1),
-        `${(100 * share.median).toFixed(0)} %`,
-        range({ median: 0, min: 100 * share.min, max: 100 * share.max }, 0),
-      ],
+      row('plain MatMul, 512 × 512', ofMatmul),
+      row('its two large products alone', times.get('products')!.map(rate(products.flops))),
+      row('gradients of 784-128-10', times.get('gradients')!.map(rate(rows * FLOPS_PER_SAMPLE))),
     ],
   );
 }
