@@ -1,6 +1,6 @@
 /** The public HTTP API as the command line uses it: answers checked against the contracts, errors as Faults. */
 import { EventSourceParserStream } from 'eventsource-parser/stream';
-import type { z } from 'zod';
+import { z } from 'zod';
 import { JobList, type JobResult, JobView } from '../../core/contracts/job.ts';
 import { type MoveChannelRequest, ModelList, ReleaseList } from '../../core/contracts/release.ts';
 import { RESPONSE_HEADERS, TARGET_HEADERS } from '../../core/contracts/headers.ts';
@@ -38,6 +38,11 @@ interface JsonRequest {
 export type Client = ReturnType<typeof createClient>;
 
 /** @param token sent as `authorization: Bearer` where given */
+/** Of the Open Inference Protocol's model metadata, what a request is made of. */
+const ModelMetadata = z.object({
+  inputs: z.array(z.object({ name: z.string(), datatype: z.string() })),
+});
+
 export function createClient(baseUrl: string, token?: string) {
   const authorization: Record<string, string> =
     token === undefined ? {} : { authorization: `Bearer ${token}` };
@@ -78,6 +83,8 @@ export function createClient(baseUrl: string, token?: string) {
       return JobView.parse(await (await send(`/v1/jobs/${id}`, withJson('DELETE', {}))).json());
     },
     models: () => get('/v1/models', ModelList),
+    /** What the model reads. @param path `/v2/models/{m}` or with a version */
+    inputs: async (path: string) => (await get(path, ModelMetadata)).inputs,
     releases: (model: string) => get(`/v1/models/${model}/releases`, ReleaseList),
     async moveChannel(
       model: string,

@@ -76,6 +76,9 @@ async function newestRelease(client: Client): Promise<Release | undefined> {
   return (await client.releases(MNIST)).releases[0];
 }
 
+/** What the model reads; before it is served nobody can be asked. */
+const MNIST_INPUTS = [{ name: 'image', datatype: 'FP32' }];
+
 /** Sends test images through the router, once the edge serves the release. */
 export async function sendSamples(
   stack: Stack,
@@ -84,7 +87,7 @@ export async function sendSamples(
 ): Promise<Sample[]> {
   const samples: Sample[] = [];
   for (let row = 0; row < SAMPLES; row++) {
-    const { body, label } = await requestOfRow(stack.store, {
+    const { body, label } = await requestOfRow(stack.store, MNIST_INPUTS, {
       dataset: MNIST,
       version: undefined,
       split: 'test',

@@ -5,7 +5,7 @@ import { REQUEST_HEADERS } from '../../../core/contracts/headers.ts';
 import { Fault } from '../../../core/errors.ts';
 import { connect, connectStore } from '../connection.ts';
 import { duration, printJson } from '../output.ts';
-import { requestOfRow } from '../samples.ts';
+import { type ModelInput, requestOfRow } from '../samples.ts';
 import { type ConnectionOptions, wholeNumber, withConnection } from './options.ts';
 
 interface PredictOptions extends ConnectionOptions {
@@ -36,8 +36,9 @@ export function predictCommand(): Command {
       ...(options.target === undefined ? {} : { [REQUEST_HEADERS.target]: options.target }),
       ...(options.deadline === undefined ? {} : { [REQUEST_HEADERS.deadline]: String(options.deadline) }),
     };
-    const body = await requestBody(options);
-    const answer = await client.infer(`/v2/models/${model}${version}/infer`, body, headers);
+    const path = `/v2/models/${model}${version}`;
+    const body = await requestBody(options, () => client.inputs(path));
+    const answer = await client.infer(`${path}/infer`, body, headers);
     if (options.json === true) return printJson(answer);
     for (const output of answer.body.outputs) {
       console.log(`${output.name} ${output.datatype} [${output.shape.join(', ')}]`);
@@ -49,11 +50,19 @@ export function predictCommand(): Command {
   });
 }
 
-async function requestBody(options: PredictOptions): Promise<string> {
+async function requestBody(
+  options: PredictOptions,
+  inputs: () => Promise<readonly ModelInput[]>,
+): Promise<string> {
   if (options.data !== undefined) {
     const [dataset = '', version] = options.data.split('@');
     const store = await connectStore(options);
-    const row = await requestOfRow(store, { dataset, version, split: 'test', row: options.row });
+    const row = await requestOfRow(store, await inputs(), {
+      dataset,
+      version,
+      split: 'test',
+      row: options.row,
+    });
     return row.body;
   }
   if (options.input === undefined) throw new Fault('invalid', 'one of --input and --data is needed');
