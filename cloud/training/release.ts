@@ -30,7 +30,8 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
   const { spec } = accepted;
   const { graph, putAdapter } = await trainedModel(context, accepted, plan);
   const held = await heldOutRows(context, accepted, plan);
-  const form = outputForm(decodeModel(graph), spec.loss);
+  const released = decodeModel(graph);
+  const form = outputForm(released, spec.loss);
   const judge = (session: ModelSession, rows: Columns) => evaluate(session, rows, spec, form);
   const metrics = await measure(context, held, graph, judge);
 
@@ -61,7 +62,7 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
     metrics,
   );
   const adapter = await putAdapter();
-  const { inputs, outputs } = signatureOf(decodeModel(graph));
+  const { inputs, outputs } = signatureOf(released);
   const published = await publishRelease(store, spec.model.name, job, (release): Release => ({
     v: 1,
     model: spec.model.name,

@@ -12,7 +12,7 @@
 import { emptyWindow, type Ewma, ewmaValue, observe, quantile, remember, type Window } from './estimate.ts';
 import { type Mean, meanValue, observeMean } from './mean.ts';
 import { EMPTY_LINE, learnLine, type Line, resized, slopeOf } from './line.ts';
-import type { Parts } from './policy.ts';
+import { type Parts, totalMs } from './policy.ts';
 
 /** Milliseconds after its last answer that a model is taken to be still loaded: idle isolates and functions go. */
 export const WARM_MS = 5 * 60_000;
@@ -153,8 +153,7 @@ export function learnAtLeast(
   now: number,
 ): Learned {
   const expected = partsOf(known, reading, now);
-  const total = expected && expected.network + expected.queue + expected.service + expected.cold;
-  if (total !== null && reading.elapsedMs <= total) return known;
+  if (expected !== null && reading.elapsedMs <= totalMs(expected)) return known;
   const own = known.models.get(reading.model);
   if (own !== undefined && now - own.answeredAt < WARM_MS)
     return learn(known, { ...reading, isCold: false, serviceMs: null }, now);

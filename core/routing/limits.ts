@@ -29,12 +29,6 @@ export function affordable(
   return others.some((other) => other !== probed && assumed(other) <= left);
 }
 
-/** Whether a target can be expected to answer as a probe. */
-export const probeFits = (probed: TargetSnapshot, deadlineMs: number): boolean => {
-  const ms = assumed(probed);
-  return ms <= probeLimit(ms, deadlineMs);
-};
-
 /**
  * Milliseconds an attempt may take: all that is left, less what the next best target needs.
  * @param open the targets that may be asked for this request, the chosen one among them

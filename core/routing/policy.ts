@@ -145,11 +145,12 @@ export function memoryless(
   return { source, initial: null, choose: (view) => ({ ...choose(view), memory: null }) };
 }
 
-const total = ({ network, queue, service, cold }: Parts): number => network + queue + service + cold;
+/** Milliseconds, all parts together. */
+export const totalMs = ({ network, queue, service, cold }: Parts): number => network + queue + service + cold;
 
 export function predict({ id, parts, spread }: TargetSnapshot): Prediction {
   if (parts === null) return { target: id, predictedMs: null, p95Ms: null };
-  const predictedMs = total(parts);
+  const predictedMs = totalMs(parts);
   return { target: id, predictedMs, p95Ms: predictedMs * spread };
 }
 
