@@ -289,10 +289,10 @@ describe('the Worker', () => {
       });
     for (let round = 0; round < 10; round++) {
       const leaving = Array.from({ length: 12 }, (_, i) =>
-        ask(AbortSignal.timeout(1 + ((round + i) % 6))).then(
-          (response) => response.arrayBuffer(),
-          () => undefined,
-        ),
+        // A client may go away before the answer or in the middle of it.
+        ask(AbortSignal.timeout(1 + ((round + i) % 6)))
+          .then((response) => response.arrayBuffer())
+          .catch(() => undefined),
       );
       const staying = await Promise.all(Array.from({ length: 4 }, () => ask()));
       expect(staying.map(({ status }) => status)).toEqual([200, 200, 200, 200]);
