@@ -6,7 +6,7 @@ import { type Context, Hono } from 'hono';
 import { releaseKey } from '../contracts/keys.ts';
 import { Fault } from '../errors.ts';
 import type { Defer } from './background.ts';
-import { createFaultResponse, createInfer, type Infer } from './infer.ts';
+import { createFaultReply, createInfer, type Infer, toResponse } from './infer.ts';
 import { modelMetadata, serverMetadata } from './protocol/response.ts';
 import { createInferenceService, type ServiceOptions } from './service.ts';
 
@@ -23,7 +23,7 @@ type Handler = (context: Context) => Promise<Response> | Response;
 
 export interface InferenceApp {
   readonly app: Hono;
-  /** What `app` does with an infer request, without finding out that it is one. Authorizes as well. */
+  /** What `app` does with an infer request, without finding out that it is one, and without authorizing. */
   readonly infer: Infer;
 }
 
@@ -32,12 +32,13 @@ export function createInferenceApp(options: InferenceAppOptions): InferenceApp {
   const deferOf = options.defer ?? (() => noDefer);
   const service = createInferenceService(options);
   const metadata = serverMetadata(runtime.name);
-  const faultResponse = createFaultResponse(options.report);
-  const inferDirectly = createInfer(service, options, faultResponse);
+  const faultReply = createFaultReply(options.report);
+  const faultResponse = (...fault: Parameters<typeof faultReply>) => toResponse(faultReply(...fault));
+  const serving = createInfer(service, options, faultReply);
 
   const modelOf = (c: Context) => [c.req.param('model')!, c.req.param('version'), deferOf(c)] as const;
 
-  const infer: Handler = (c) => inferDirectly(c.req.raw, ...modelOf(c));
+  const infer: Handler = (c) => serving.overHttp(c.req.raw, ...modelOf(c));
 
   const describe: Handler = async (c) => {
     const [model, version, defer] = modelOf(c);
@@ -85,13 +86,5 @@ export function createInferenceApp(options: InferenceAppOptions): InferenceApp {
   app.notFound((c) => faultResponse(new Fault('not_found', `no such path: ${c.req.path}`)));
   app.onError((thrown) => faultResponse(thrown));
 
-  const authorized: Infer = async (request, ...rest) => {
-    try {
-      await authorize?.(request.headers.get('authorization') ?? undefined);
-    } catch (thrown) {
-      return faultResponse(thrown);
-    }
-    return inferDirectly(request, ...rest);
-  };
-  return { app, infer: authorize === undefined ? inferDirectly : authorized };
+  return { app, infer: serving };
 }

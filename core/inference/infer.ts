@@ -1,43 +1,63 @@
-/** One infer request over HTTP: its headers, its body, its place in the queue, its answer. */
+/** One infer request: its place among the others, its answer; over HTTP or called directly by the router. */
 import { REQUEST_HEADERS, TARGET_HEADERS } from '../contracts/headers.ts';
 import { errorBody, Fault } from '../errors.ts';
 import type { Defer } from './background.ts';
 import { readJsonBytes } from './body.ts';
+import type { InferCall, Reply } from './call.ts';
 import { QUEUE_FULL_RETRY_S } from './config.ts';
 import type { InferenceResult, InferenceService, ServiceOptions } from './service.ts';
 
-/** Never throws: faults are answers. @param version as in the path; undefined: the stable channel's */
-export type Infer = (
-  request: Request,
-  model: string,
-  version: string | undefined,
-  defer: Defer,
-) => Promise<Response>;
+/** Neither of them throws: faults are answers. */
+export interface Infer {
+  /** @param version as in the path; undefined: the stable channel's */
+  readonly overHttp: (
+    request: Request,
+    model: string,
+    version: string | undefined,
+    defer: Defer,
+  ) => Promise<Response>;
+  readonly directly: (call: InferCall, defer: Defer) => Promise<Reply>;
+  /** Of a direct call whose answer nobody wants any more; nothing where it is over, or was never here. */
+  readonly cancel: (ticket: string) => void;
+}
 
 /** What a fault answers. @param headers of the answer; more may be added */
-export type FaultResponse = (thrown: unknown, headers?: Record<string, string>) => Response;
+export type FaultReply = (thrown: unknown, headers?: Record<string, string>) => Reply;
 
 const JSON_TYPE = 'application/json';
 
 /** @param report told of failures that are not the client's and not the load's */
-export function createFaultResponse(report: (thrown: unknown) => void): FaultResponse {
+export function createFaultReply(report: (thrown: unknown) => void): FaultReply {
   return (thrown, headers = {}) => {
     const { status, body } = errorBody(thrown);
     const retryAfterS = thrown instanceof Fault ? thrown.retryAfterS : undefined;
     // Under load these come by the thousand, and are told to those who ask.
     const ordinary = retryAfterS !== undefined || body.code === 'deadline_exceeded';
     if (status >= 500 && !ordinary) report(thrown);
+    headers['content-type'] = JSON_TYPE;
     if (retryAfterS !== undefined) headers['retry-after'] = String(retryAfterS);
-    return Response.json(body, { status, headers });
+    return { status, headers, body: JSON.stringify(body) };
   };
+}
+
+export const toResponse = ({ status, headers, body }: Reply): Response =>
+  new Response(body, { status, headers });
+
+/** What is asked, when it is there. */
+interface Demand {
+  readonly body: Uint8Array;
+  readonly deadlineAt: number;
+  readonly signal?: { readonly aborted: boolean };
 }
 
 export function createInfer(
   service: InferenceService,
   { config, clock }: Pick<ServiceOptions, 'config' | 'clock'>,
-  faultResponse: FaultResponse,
+  faultReply: FaultReply,
 ): Infer {
   let inFlight = 0;
+  /** Direct calls under way. */
+  const calls = new Map<string, { aborted: boolean }>();
 
   /** @throws Fault `unavailable` where as many wait as may */
   const refuseWhereFull = () => {
@@ -46,7 +66,12 @@ export function createInfer(
     throw new Fault('unavailable', message, { retryAfterS: QUEUE_FULL_RETRY_S });
   };
 
-  return async (request, model, version, defer) => {
+  async function answer(
+    model: string,
+    version: string | undefined,
+    defer: Defer,
+    receive: (startedAt: number) => Demand | Promise<Demand>,
+  ): Promise<Reply> {
     const startedAt = clock();
     const arrival = service.begin(model, version, startedAt);
     let counted = false;
@@ -54,13 +79,13 @@ export function createInfer(
     let thrown: unknown;
     try {
       refuseWhereFull();
-      const deadlineAt = startedAt + deadlineOf(request.headers);
-      const body = await readJsonBytes(request, config.maxBodyBytes);
+      const received = receive(startedAt);
+      const demand = received instanceof Promise ? await received : received;
       refuseWhereFull();
       // Counted from here: a client that goes away while it sends would never be counted out again.
       inFlight += 1;
       counted = true;
-      outcome = await service.infer({ model, version, body, deadlineAt }, arrival, defer);
+      outcome = await service.infer({ model, version, ...demand }, arrival, defer);
     } catch (caught) {
       thrown = caught;
     }
@@ -71,12 +96,39 @@ export function createInfer(
       [TARGET_HEADERS.serviceMs]: milliseconds(clock() - startedAt),
     };
     if (counted) inFlight -= 1;
-    if (outcome === undefined) return faultResponse(thrown, headers);
+    if (outcome === undefined) return faultReply(thrown, headers);
     headers[TARGET_HEADERS.release] = String(outcome.release);
     headers[TARGET_HEADERS.variant] = outcome.variant;
     headers[TARGET_HEADERS.cold] = outcome.cold ? '1' : '0';
     headers[TARGET_HEADERS.batch] = String(outcome.rows);
-    return new Response(outcome.body, { headers });
+    return { status: 200, headers, body: outcome.body };
+  }
+
+  return {
+    async overHttp(request, model, version, defer) {
+      const reply = await answer(model, version, defer, async (startedAt) => {
+        const deadlineAt = startedAt + deadlineOf(request.headers);
+        return { deadlineAt, body: await readJsonBytes(request, config.maxBodyBytes) };
+      });
+      return toResponse(reply);
+    },
+    async directly({ model, version, body, deadlineMs, ticket }, defer) {
+      const signal = { aborted: false };
+      calls.set(ticket, signal);
+      try {
+        return await answer(model, version, defer, (startedAt) => ({
+          body,
+          deadlineAt: startedAt + deadlineMs,
+          signal,
+        }));
+      } finally {
+        calls.delete(ticket);
+      }
+    },
+    cancel(ticket) {
+      const signal = calls.get(ticket);
+      if (signal !== undefined) signal.aborted = true;
+    },
   };
 }
 
@@ -94,14 +146,3 @@ function deadlineOf(headers: Headers): number {
 
 /** Microseconds are kept where the clock has them. */
 const milliseconds = (value: number) => String(Math.round(value * 1000) / 1000);
-
-/** As clients and the router write it: no query, nothing that needs decoding. Every other form goes by the table of paths. */
-const PATH = /^https?:\/\/[^/]+\/v2\/models\/([\w.-]+)(?:\/versions\/([\w.-]+))?\/infer$/;
-
-/** What an address asks to infer, read without the table of paths; undefined for all that is not plainly that. */
-export function readInferUrl(url: string): { readonly model: string; readonly version?: string } | undefined {
-  const match = PATH.exec(url);
-  if (match === null) return undefined;
-  const [, model = '', version] = match;
-  return version === undefined ? { model } : { model, version };
-}

@@ -19,6 +19,8 @@ export type After = (ms: number, wake: () => void) => () => void;
 export interface RunRequest extends Work {
   /** On the clock, milliseconds: not computed if nobody got to it before. Infinity where it has none. */
   readonly deadlineAt: number;
+  /** Not computed once it is aborted. */
+  readonly signal?: { readonly aborted: boolean } | undefined;
 }
 
 export interface RunResult {
@@ -30,8 +32,8 @@ export interface RunResult {
 export interface RunQueue {
   /**
    * @param arrival of this request
-   * @throws Fault `deadline_exceeded` where the deadline passed while it waited; what the session throws about this
-   *   request, whoever else was in its batch
+   * @throws Fault `deadline_exceeded` where the deadline passed while it waited, `unavailable` where it was aborted;
+   *   what the session throws about this request, whoever else was in its batch
    */
   run(request: RunRequest, arrival: Arrival, defer: Defer): Promise<RunResult>;
   /** Frees the session, which nobody may use any more. */
@@ -123,7 +125,8 @@ export function createRunQueue(session: ModelSession, options: RunQueueOptions):
     let [rows, bytes] = [0, 0];
     for (const entry of entries) {
       const [first] = taken;
-      if (entry.deadlineAt <= now) settle(entry, { thrown: tooLate() });
+      if (entry.signal?.aborted === true) settle(entry, { thrown: unwanted() });
+      else if (entry.deadlineAt <= now) settle(entry, { thrown: tooLate() });
       else if (first === undefined || joins(first, entry, rows, bytes)) {
         taken.push(entry);
         rows += entry.rows;
@@ -204,11 +207,12 @@ export function createRunQueue(session: ModelSession, options: RunQueueOptions):
 
   return {
     async run(request, arrival, defer) {
-      const { inputs, outputs, deadlineAt } = request;
+      const { inputs, outputs, deadlineAt, signal } = request;
       const entry: Entry = {
         inputs,
         outputs,
         deadlineAt,
+        signal,
         rows: rowsOf(inputs),
         bytes: bytesOf(inputs),
         waited: false,
@@ -235,3 +239,5 @@ export function createRunQueue(session: ModelSession, options: RunQueueOptions):
 
 const tooLate = () =>
   new Fault('deadline_exceeded', 'the deadline passed while the request waited for the model');
+
+const unwanted = () => new Fault('unavailable', 'the caller went away', { retryAfterS: 1 });

@@ -39,6 +39,8 @@ export interface InferenceRequest {
   readonly body: Uint8Array;
   /** On the clock, milliseconds; Infinity where there is none. */
   readonly deadlineAt: number;
+  /** Aborted when nobody wants the answer any more. */
+  readonly signal?: { readonly aborted: boolean };
 }
 
 export interface InferenceService {
@@ -115,12 +117,12 @@ export function createInferenceService(options: ServiceOptions): InferenceServic
 
   return {
     begin: (model, version, now) => begin(version === undefined ? model : `${model}/${version}`, now),
-    async infer({ model, version, body, deadlineAt }, arrival, defer) {
+    async infer({ model, version, body, deadlineAt, signal }, arrival, defer) {
       const choice = await catalog.resolve(model, version, defer);
       const { release } = choice;
       const { id, inputs, outputs } = parseInferRequest(body, release.signature);
       return leased(choice, defer, async ({ session, cold, variant }) => {
-        const { values, rows } = await session.run({ inputs, outputs, deadlineAt }, arrival, defer);
+        const { values, rows } = await session.run({ inputs, outputs, deadlineAt, signal }, arrival, defer);
         const named = outputs.map((name) => ({ name, value: values[name]! }));
         return {
           body: encodeInferResponse({ model, release: release.release, id, outputs: named }),

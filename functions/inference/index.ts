@@ -1,8 +1,10 @@
 /** The inference Worker. Private: only the router's service binding reaches it, so it authorizes nobody. */
-import type { ExecutionContext, R2Bucket } from '@cloudflare/workers-types';
+import type { R2Bucket } from '@cloudflare/workers-types';
+import { WorkerEntrypoint } from 'cloudflare:workers';
 import { createInferenceApp, type InferenceApp } from '../../core/inference/app.ts';
+import { CALL_BYTES, type InferCall, type Reply } from '../../core/inference/call.ts';
 import { EDGE_CONFIG } from '../../core/inference/config.ts';
-import { readInferUrl } from '../../core/inference/infer.ts';
+import { toResponse } from '../../core/inference/infer.ts';
 import { configured, type Overrides } from '../../core/inference/overrides.ts';
 import { r2Store } from './r2-store.ts';
 import { wasmRuntime } from './runtime.ts';
@@ -31,12 +33,21 @@ const describe = (thrown: unknown) =>
 /** What a warm isolate keeps: the loaded sessions and what it knows of the releases. */
 let serving: InferenceApp | undefined;
 
-export default {
-  fetch(request: Request, env: Env, context: ExecutionContext): Response | Promise<Response> {
-    serving ??= createServing(env);
-    // Nearly every request: finding that out by the table of paths was seen to take a twentieth of a small model's.
-    const asked = request.method === 'POST' ? readInferUrl(request.url) : undefined;
-    if (asked === undefined) return serving.app.fetch(request, env, context);
-    return serving.infer(request, asked.model, asked.version, (work) => context.waitUntil(work));
-  },
-};
+const serve = (env: Env): InferenceApp => (serving ??= createServing(env));
+
+export default class extends WorkerEntrypoint<Env> {
+  override fetch(request: Request): Response | Promise<Response> {
+    return serve(this.env).app.fetch(request, this.env, this.ctx);
+  }
+
+  /** A `POST …/infer` that is called rather than sent. */
+  async infer(call: InferCall): Promise<Reply | Response> {
+    const reply = await serve(this.env).infer.directly(call, (work) => this.ctx.waitUntil(work));
+    return reply.body.length < CALL_BYTES ? reply : toResponse(reply);
+  }
+
+  /** Nobody waits for that call any more. Best effort: it may have run in another isolate. */
+  cancel(ticket: string): void {
+    serve(this.env).infer.cancel(ticket);
+  }
+}

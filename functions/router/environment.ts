@@ -1,5 +1,6 @@
 /** What a deployment gives the router: bindings, variables and secrets, checked once per isolate. */
 import { Fault } from '../../core/errors.ts';
+import type { InferCall, Reply } from '../../core/inference/call.ts';
 import {
   DEFAULT_POLICY,
   POLICIES,
@@ -12,10 +13,16 @@ export interface Fetcher {
   fetch(url: string, init: RequestInit): Promise<Response>;
 }
 
+/** The inference Worker's methods: functions/inference/index.ts. */
+export interface InferenceBinding {
+  infer(call: InferCall): Promise<Reply | Response>;
+  cancel(ticket: string): Promise<void>;
+}
+
 /** docs/deploy.md says how each is set. */
 export interface Environment {
   /** The private inference Worker. */
-  readonly INFERENCE: Fetcher;
+  readonly INFERENCE: Fetcher & InferenceBinding;
   /** Function URL of cloud inference; left out: edge only. */
   readonly CLOUD_URL?: string;
   /** Function URL of the jobs and models API; left out: those paths answer 503. */

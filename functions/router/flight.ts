@@ -139,19 +139,19 @@ function alarm(ms: number) {
 function resultOf(target: TargetName, outcome: Outcome): AttemptResult {
   switch (outcome.kind) {
     case 'answered': {
-      const { status, headers } = outcome.response;
+      const { answer } = outcome;
       return {
         kind: 'answered',
-        refused: status >= 400,
-        cold: headers.get(TARGET_HEADERS.cold) === '1',
-        reported: reportedInFlight(headers),
-        serviceMs: target === 'edge' ? null : reportedServiceMs(headers),
+        refused: answer.status >= 400,
+        cold: answer.header(TARGET_HEADERS.cold) === '1',
+        reported: reportedInFlight(answer),
+        serviceMs: target === 'edge' ? null : reportedServiceMs(answer),
       };
     }
     case 'unreachable':
       return { kind: 'failed' };
     case 'failed':
-      return { kind: isOverloaded(outcome.response) ? 'overloaded' : 'failed' };
+      return { kind: isOverloaded(outcome.answer) ? 'overloaded' : 'failed' };
     case 'timeout':
     case 'cancelled':
       return { kind: outcome.kind };

@@ -1,6 +1,7 @@
 /** The router: the one public Worker. */
 import { createRouter } from './app.ts';
 import dashboard from './dashboard/index.html';
+import { pooled } from './random-pool.ts';
 
 /** Its state is this isolate's: see isolate.ts. */
 const router = createRouter({
@@ -8,9 +9,8 @@ const router = createRouter({
   clock: () => performance.now(),
   wallClock: () => Date.now(),
   random: () => Math.random(),
-  randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+  randomBytes: pooled((bytes) => crypto.getRandomValues(bytes)),
   internet: { fetch: (url, init) => fetch(url, init) },
-  defer: (c, work) => c.executionCtx.waitUntil(work.catch(() => undefined)),
 });
 
-export default { fetch: router.fetch };
+export default router;

@@ -5,7 +5,7 @@ import { readJsonBytes } from '../../core/inference/body.ts';
 import type { TargetName } from '../../core/routing/targets.ts';
 import { serverTiming } from '../../core/telemetry/server-timing.ts';
 import { type Trace, traceHeaders } from '../../core/telemetry/trace.ts';
-import { drop, type Message, type Outcome, reportedVariant, type Upstream } from './attempt.ts';
+import { type Answer, drop, type Message, type Outcome, reportedVariant, type Upstream } from './attempt.ts';
 import type { RouterConfig } from './environment.ts';
 import { fly } from './flight.ts';
 import type { Isolate } from './isolate.ts';
@@ -21,10 +21,14 @@ export interface InferenceContext {
 
 /** What is asked, from the path. */
 export interface Asked {
-  /** With the version, where the path names one; '' for what is of no model. */
+  /** '' for what is of no model. */
   readonly model: string;
+  readonly version: string | undefined;
   readonly infers: boolean;
 }
+
+/** As estimates and records have it. */
+const nameOf = ({ model, version }: Asked) => (version === undefined ? model : `${model}/${version}`);
 
 /** What of a target's answer reaches the client: of every one, and of those that are no success. */
 const PASSED_ON = ['content-type', ...Object.values(TARGET_HEADERS)];
@@ -34,15 +38,17 @@ const PASSED_ON_REFUSED = [...PASSED_ON, 'allow', 'retry-after'];
 export async function routeInference(
   context: InferenceContext,
   request: Request,
-  { model, infers }: Asked,
+  asked: Asked,
   trace: Trace,
   defer: (work: Promise<unknown>) => void,
 ): Promise<Response> {
   const { config, isolate, upstreams, clock } = context;
+  const { infers } = asked;
+  const model = nameOf(asked);
   const arrived = clock();
   const deadlineMs = deadlineOf(request.headers);
   const pin = pinOf(request.headers, config.cloudUrl !== undefined);
-  const message = await messageOf(request, infers, config.maxBodyBytes, trace);
+  const message = await messageOf(request, asked, config.maxBodyBytes, trace);
   const bytes = message.body?.byteLength ?? 0;
   const landed = await fly({
     isolate,
@@ -57,10 +63,10 @@ export async function routeInference(
   if (landed === undefined) throw pastDeadline(deadlineMs);
 
   const { outcome, timings, predictedMs } = landed;
-  if (outcome.kind === 'failed' && !isOwnWords(outcome.response)) await drop(outcome);
+  if (outcome.kind === 'failed' && !isOwnWords(outcome.answer)) await drop(outcome);
   const { target, reason } = landed.sent.attempt;
   const total = clock() - arrived;
-  const asked = Math.min(
+  const waitedMs = Math.min(
     total,
     timings.reduce((sum, { ms }) => sum + ms, 0),
   );
@@ -68,7 +74,7 @@ export async function routeInference(
     ...traceHeaders(trace),
     [RESPONSE_HEADERS.target]: target,
     [RESPONSE_HEADERS.reason]: reason,
-    [RESPONSE_HEADERS.serverTiming]: serverTiming([{ name: 'route', ms: total - asked }, ...timings]),
+    [RESPONSE_HEADERS.serverTiming]: serverTiming([{ name: 'route', ms: total - waitedMs }, ...timings]),
   });
   isolate.answered(target, reason, response.status);
   if (infers)
@@ -77,16 +83,16 @@ export async function routeInference(
       target,
       reason,
       predictedMs,
-      actualMs: asked,
+      actualMs: waitedMs,
       status: response.status,
-      variant: reportedVariant(response.headers),
+      variant: 'answer' in outcome ? reportedVariant(outcome.answer) : null,
     });
   return response;
 }
 
 async function messageOf(
   request: Request,
-  infers: boolean,
+  { model, version, infers }: Asked,
   maxBodyBytes: number,
   trace: Trace,
 ): Promise<Message> {
@@ -94,9 +100,17 @@ async function messageOf(
   const headers = traceHeaders(trace);
   if (trace.tracestate !== undefined) headers['tracestate'] = trace.tracestate;
   const path = url.slice(url.indexOf('/', url.indexOf('//') + 2));
-  if (!infers) return { method: 'GET', path, body: undefined, headers };
+  if (!infers) return { method: 'GET', path, body: undefined, headers, call: undefined };
   headers['content-type'] = 'application/json';
-  return { method: 'POST', path, body: await readJsonBytes(request, maxBodyBytes), headers };
+  const body = await readJsonBytes(request, maxBodyBytes);
+  return {
+    method: 'POST',
+    path,
+    body,
+    headers,
+    // The span is this request's alone.
+    call: { model, version, body, ticket: trace.traceparent },
+  };
 }
 
 const pastDeadline = (deadlineMs: number) =>
@@ -105,7 +119,7 @@ const pastDeadline = (deadlineMs: number) =>
   });
 
 /** What passes between the router and a target (a token, a limit) is no answer to the client; its own failure is. */
-const isOwnWords = ({ status }: Response) => status >= 500;
+const isOwnWords = ({ status }: Answer) => status >= 500;
 
 /** @param headers what the router adds; the target's are added to them */
 function respond(
@@ -121,11 +135,11 @@ function respond(
   switch (outcome.kind) {
     case 'answered':
     case 'failed': {
-      const { status, headers: given, body } = outcome.response;
-      if (outcome.kind === 'failed' && !isOwnWords(outcome.response))
+      const { status, header, body } = outcome.answer;
+      if (outcome.kind === 'failed' && !isOwnWords(outcome.answer))
         return fault(new Fault('bad_gateway', `the ${target} target did not take the router's request`));
       for (const name of status === 200 ? PASSED_ON : PASSED_ON_REFUSED) {
-        const value = given.get(name);
+        const value = header(name);
         if (value !== null) headers[name] = value;
       }
       return new Response(body, { status, headers });

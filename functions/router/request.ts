@@ -30,3 +30,14 @@ export function pinOf(headers: Headers, hasCloud: boolean): TargetName | undefin
     throw new Fault('invalid', `${field}: this deployment has no cloud target; edge or auto`, { field });
   return pinned;
 }
+
+/** As nearly every client writes it: no query, nothing that needs decoding. Every other form goes by the table of paths. */
+const INFER_PATH = /^https?:\/\/[^/]+\/v2\/models\/([\w.-]+)(?:\/versions\/([\w.-]+))?\/infer$/;
+
+/** What an address asks to infer, read without the table of paths; undefined for all that is not plainly that. */
+export function readInferUrl(
+  url: string,
+): { readonly model: string; readonly version: string | undefined } | undefined {
+  const [, model, version] = INFER_PATH.exec(url) ?? [];
+  return model === undefined ? undefined : { model, version };
+}

@@ -88,7 +88,7 @@ export interface Fixture {
   readonly deferred: Promise<unknown>[];
   readonly reported: unknown[];
   /** The same without the table of paths. */
-  readonly directly: Infer;
+  readonly serving: Infer;
   /** Timers set, milliseconds. */
   readonly waits: number[];
 }
@@ -106,7 +106,7 @@ export function createFixture(
   const deferred: Promise<unknown>[] = [];
   const reported: unknown[] = [];
   const waits: number[] = [];
-  const { app, infer: directly } = createInferenceApp({
+  const { app, infer: serving } = createInferenceApp({
     runtime: (options.wrap ?? identity)(runtime),
     store,
     config: { ...EDGE_CONFIG, ...options.config },
@@ -120,7 +120,7 @@ export function createFixture(
     defer: () => (work) => void deferred.push(work),
     report: (thrown) => void reported.push(thrown),
   });
-  return { app, store, runtime, time, deferred, reported, waits, directly };
+  return { app, store, runtime, time, deferred, reported, waits, serving };
 }
 
 const identity = (runtime: InferenceRuntime): InferenceRuntime => runtime;

@@ -1,8 +1,6 @@
 /** The app under load: batches, a full queue, deadlines. */
 import { describe, expect, it } from 'vitest';
-import { Fault } from '../../../core/errors.ts';
 import { EDGE_CONFIG } from '../../../core/inference/config.ts';
-import { readInferUrl } from '../../../core/inference/infer.ts';
 import { serialized } from '../../../core/inference/serialized.ts';
 import { createFixture, factorOf, infer, release } from './fixture.ts';
 
@@ -73,44 +71,47 @@ describe('requests at once', () => {
   });
 });
 
-describe('the direct way to infer', () => {
+describe('a direct call', () => {
+  const body = (data: unknown) =>
+    new TextEncoder().encode(
+      JSON.stringify({ inputs: [{ name: 'x', shape: [1, 2], datatype: 'FP32', data }] }),
+    );
+  const call = { model: 'm', version: undefined, deadlineMs: 1_000, ticket: 't' };
+
   it.each([
-    ['http://inference/v2/models/m/infer', { model: 'm' }],
-    ['https://a.example:8443/v2/models/iris-2.b_c/versions/12/infer', { model: 'iris-2.b_c', version: '12' }],
-    ['http://inference/v2/models/m/versions/infer', undefined],
-    ['http://inference/v2/models/m%20n/infer', undefined],
-    ['http://inference/v2/models/m/infer?x=1', undefined],
-    ['http://inference/v2/models/m/ready', undefined],
-    ['http://inference/x/v2/models/m/infer', undefined],
-    ['http://inference/v2/models/a/b/infer', undefined],
-  ])('%s: %j', (url, asked) => {
-    expect(readInferUrl(url)).toEqual(asked);
+    ['an answer', [1, 1], 200],
+    ['a refusal', [1, 'x'], 400],
+  ])('has for %s what HTTP would say', async (_what, data, status) => {
+    const { store, app, serving } = createFixture();
+    await release(store, 'm', { factor: 3 });
+    const overHttp = await app.request('/v2/models/m/infer', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: body(data),
+    });
+    const reply = await serving.directly({ ...call, body: body(data) }, () => {});
+    expect([overHttp.status, reply.status]).toEqual([status, status]);
+    expect(JSON.parse(reply.body)).toEqual(await overHttp.json());
+    expect(Object.keys(reply.headers).toSorted()).toEqual([...overHttp.headers.keys()].toSorted());
   });
 
-  it('answers as the table of paths does, and asks who is allowed', async () => {
-    const authorize = async (authorization: string | undefined) => {
-      if (authorization !== 'Bearer me') throw new Fault('unauthorized', 'no token');
-    };
-    const { store, app, directly } = createFixture({ authorize });
-    await release(store, 'm', { factor: 3 });
-    const request = (headers: object) =>
-      new Request('http://inference/v2/models/m/infer', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json', ...headers },
-        body: JSON.stringify({ inputs: [{ name: 'x', shape: [1, 2], datatype: 'FP32', data: [1, 1] }] }),
-      });
-    for (const [headers, status] of [
-      [{}, 401],
-      [{ authorization: 'Bearer me' }, 200],
-    ] as const) {
-      const answers = [
-        await app.fetch(request(headers)),
-        await directly(request(headers), 'm', undefined, () => {}),
-      ];
-      expect(answers.map((answer) => answer.status)).toEqual([status, status]);
-      const [byPath, direct] = await Promise.all(answers.map((answer) => answer.json()));
-      expect(direct).toEqual(byPath);
-    }
+  it('is not computed once nobody waits for it, and is counted out again', async () => {
+    const fixture = createFixture({ wrap: serialized });
+    await release(fixture.store, 'm', { factor: 3 });
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    fixture.runtime.pause = () => gate;
+    const ask = (ticket: string) =>
+      fixture.serving.directly({ ...call, ticket, body: body([1, 1]) }, () => {});
+    const first = ask('first');
+    const second = ask('second');
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    fixture.serving.cancel('second');
+    fixture.serving.cancel('nobody’s');
+    open();
+    expect((await first).status).toBe(200);
+    expect(await second).toMatchObject({ status: 503, body: expect.stringContaining('went away') });
+    expect((await ask('third')).headers['x-causeway-in-flight']).toBe('1');
   });
 });
 

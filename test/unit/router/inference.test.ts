@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { RoutingView } from '../../../core/contracts/routing.ts';
 import { BASE_EJECTION_MS, CONSECUTIVE_FAILURES } from '../../../core/routing/ejection.ts';
+import { CALL_BYTES } from '../../../core/inference/call.ts';
 import { hang, json, refuse, routerUnderTest, type RouterUnderTest } from './stand-ins.ts';
 
 /** `200 edge pinned` */
@@ -19,20 +20,46 @@ describe('an inference request', () => {
         'content-type': 'application/json; charset=utf-8',
         authorization: 'Bearer x',
         'x-request-id': 'r1',
+        'x-causeway-target': 'cloud',
       },
     });
-    expect(said(response)).toBe('200 edge no-estimate');
-    const [seen] = router.seen.edge;
+    expect(said(response)).toBe('200 cloud pinned');
+    const [seen] = router.seen.cloud;
     expect(new URL(seen!.url)).toMatchObject({ pathname: '/v2/models/m/versions/3/infer', search: '?a=b' });
     expect(seen).toMatchObject({ method: 'POST', body: '{"id": 1}' });
     expect(seen!.headers.get('content-type')).toBe('application/json');
-    expect(seen!.headers.get('authorization')).toBeNull();
+    expect(seen!.headers.get('authorization')).toMatch(/^Bearer ey/);
     expect(seen!.headers.get('x-request-id')).toBe('r1');
     expect(seen!.headers.get('traceparent')).toBe(response.headers.get('traceparent'));
     expect(response.headers.get('x-request-id')).toBe('r1');
     expect(response.headers.get('server-timing')).toMatch(
-      /^route;dur=[\d.]+, edge;dur=[\d.]+;desc="predicted nothing"$/,
+      /^route;dur=[\d.]+, cloud;dur=[\d.]+;desc="predicted nothing"$/,
     );
+  });
+
+  it('is called at the edge, not sent, unless it is too large for a call', async () => {
+    const router = routerUnderTest({ MAX_BODY_BYTES: String(8 * 1024 * 1024) }, false);
+    for (const [length, how] of [
+      [CALL_BYTES - 1, 'called'],
+      [CALL_BYTES, 'sent'],
+    ] as const) {
+      expect((await router.infer({ 'x-causeway-deadline-ms': '1500' }, 'x'.repeat(length))).status).toBe(200);
+      const seen = router.seen.edge.pop()!;
+      expect(seen.body.length).toBe(length);
+      expect(Number(seen.headers.get('x-causeway-deadline-ms'))).toBeGreaterThan(1_000);
+      expect(seen.headers.has('traceparent') ? 'sent' : 'called').toBe(how);
+    }
+  });
+
+  it('whose deadline passes is taken back where it was called', async () => {
+    const router = routerUnderTest({}, false);
+    let aborted = false;
+    router.answers.edge = (seen, signal) => {
+      signal.addEventListener('abort', () => (aborted = true));
+      return hang(seen, signal);
+    };
+    expect((await router.infer({ 'x-causeway-deadline-ms': '30' })).status).toBe(504);
+    expect(aborted).toBe(true);
   });
 
   it('passes on what the target reports, and nothing else of its headers', async () => {

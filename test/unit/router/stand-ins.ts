@@ -58,8 +58,29 @@ export function routerUnderTest(variables: Partial<Environment> = {}, cloud = tr
       return answers[who](one, init.signal as AbortSignal);
     },
   });
+  const edge = fetcher(() => 'edge');
+  const aborts = new Map<string, AbortController>();
   const environment: Environment = {
-    INFERENCE: fetcher(() => 'edge'),
+    INFERENCE: {
+      ...edge,
+      async infer({ model, version, body, deadlineMs, ticket }) {
+        const abort = new AbortController();
+        aborts.set(ticket, abort);
+        const path = `${model}${version === undefined ? '' : `/versions/${version}`}/infer`;
+        return edge.fetch(`http://inference/v2/models/${path}`, {
+          method: 'POST',
+          body: body as Uint8Array<ArrayBuffer>,
+          headers: {
+            'content-type': 'application/json',
+            'x-causeway-deadline-ms': String(Math.ceil(deadlineMs)),
+          },
+          signal: abort.signal,
+        });
+      },
+      async cancel(ticket) {
+        aborts.get(ticket)?.abort();
+      },
+    },
     ...(cloud ? { CLOUD_URL, JOBS_URL: `${JOBS_URL}/`, CLOUD_TOKEN_SECRET: SECRET } : {}),
     ALLOW_ANONYMOUS: '1',
     ...variables,
@@ -74,10 +95,10 @@ export function routerUnderTest(variables: Partial<Environment> = {}, cloud = tr
   });
   const ask: RouterUnderTest['ask'] = async (path, init) =>
     // `@host/path` asks under another name.
-    router.request(
-      path.startsWith('@') ? `http://${path.slice(1)}` : `http://127.0.0.1:8787${path}`,
-      init,
+    router.fetch(
+      new Request(path.startsWith('@') ? `http://${path.slice(1)}` : `http://127.0.0.1:8787${path}`, init),
       environment,
+      { waitUntil: () => {}, passThroughOnException: () => {}, props: {} },
     );
   return {
     ask,
