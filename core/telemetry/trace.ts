@@ -8,8 +8,8 @@ export interface Trace {
   readonly tracestate: string | undefined;
 }
 
-/** @param count bytes */
-export type RandomBytes = (count: number) => Uint8Array;
+/** @param count of random bytes @returns them as lower-case hexadecimal digits */
+export type RandomHex = (count: number) => string;
 
 const TRACEPARENT = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
 const ZEROS = /^0+$/;
@@ -17,8 +17,8 @@ const ZEROS = /^0+$/;
 const REQUEST_ID = /^[\w.:/+=@-]{1,128}$/;
 
 /** Continues the caller's trace, or starts one; a malformed traceparent is as none. */
-export function traceOf(headers: Headers, randomBytes: RandomBytes): Trace {
-  const random = hex(randomBytes(40));
+export function traceOf(headers: Headers, randomHex: RandomHex): Trace {
+  const random = randomHex(40);
   const given = headers.get('x-request-id');
   const parent = parse(headers.get('traceparent'));
   const traceId = parent?.traceId ?? random.slice(0, 32);
@@ -44,12 +44,4 @@ function parse(header: string | null): { readonly traceId: string; readonly samp
   // Later versions may say more; ours may not.
   if (version === '00' && rest !== undefined) return;
   return { traceId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
-}
-
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
-
-function hex(bytes: Uint8Array): string {
-  let text = '';
-  for (const byte of bytes) text += HEX[byte];
-  return text;
 }

@@ -2,7 +2,7 @@
 import { type Context, type ExecutionContext, Hono } from 'hono';
 import { errorBody, Fault } from '../../core/errors.ts';
 import { CONTENT_TYPE } from '../../core/telemetry/metrics.ts';
-import { type RandomBytes, type Trace, traceHeaders, traceOf } from '../../core/telemetry/trace.ts';
+import { type RandomHex, type Trace, traceHeaders, traceOf } from '../../core/telemetry/trace.ts';
 import type { Upstream } from './attempt.ts';
 import { type Access, authorize, cloudAuthorizer } from './auth.ts';
 import { type Environment, type Fetcher, readConfig } from './environment.ts';
@@ -21,7 +21,7 @@ export interface RouterOptions {
   readonly wallClock: () => number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-  readonly randomBytes: RandomBytes;
+  readonly randomHex: RandomHex;
   /** The way to the cloud. */
   readonly internet: Fetcher;
 }
@@ -82,7 +82,7 @@ function deploy(environment: Environment, options: RouterOptions): Deployment {
 }
 
 export function createRouter(options: RouterOptions): Router {
-  const { dashboard, randomBytes } = options;
+  const { dashboard, randomHex } = options;
   /** An isolate has one environment for life, but gets it with a request. */
   let deployment: Deployment | undefined;
   /** Kept when finished: a promise could die with the request that began it. */
@@ -96,7 +96,7 @@ export function createRouter(options: RouterOptions): Router {
     return Response.json(body, { status, headers });
   };
 
-  const named = (c: Context) => traceHeaders(traceOf(c.req.raw.headers, randomBytes));
+  const named = (c: Context) => traceHeaders(traceOf(c.req.raw.headers, randomHex));
 
   /** Who may ask. The handler puts the trace on its answer. */
   const guarded =
@@ -106,7 +106,7 @@ export function createRouter(options: RouterOptions): Router {
     ): ((call: Call, ...rest: Rest) => Promise<Response>) =>
     async (call, ...rest) => {
       const { request, environment } = call;
-      const trace = traceOf(request.headers, randomBytes);
+      const trace = traceOf(request.headers, randomHex);
       try {
         deployment ??= deploy(environment, options);
         authorize(deployment.config, request, typeof access === 'string' ? access : access(request.method));

@@ -97,7 +97,7 @@ export async function fly(plan: FlightPlan): Promise<Landed | undefined> {
   for (;;) {
     const waits: Promise<Ended | undefined>[] = Array.from(under.values(), ({ ended }) => ended);
     if (!isLateHandled) waits.push(late!.rings);
-    const next = await Promise.race(waits);
+    const next = waits.length === 1 ? await waits[0] : await Promise.race(waits);
     if (next === undefined) {
       isLateHandled = true;
       const hedge = under.has(first) ? isolate.hedge(ask(tried)) : undefined;

@@ -1,7 +1,7 @@
 /** The router: the one public Worker. */
 import { createRouter } from './app.ts';
 import dashboard from './dashboard/index.html';
-import { pooled } from './random-pool.ts';
+import { pooledHex } from './random-pool.ts';
 
 /** Its state is this isolate's: see isolate.ts. */
 const router = createRouter({
@@ -9,7 +9,7 @@ const router = createRouter({
   clock: () => performance.now(),
   wallClock: () => Date.now(),
   random: () => Math.random(),
-  randomBytes: pooled((bytes) => crypto.getRandomValues(bytes)),
+  randomHex: pooledHex((bytes) => crypto.getRandomValues(bytes)),
   internet: { fetch: (url, init) => fetch(url, init) },
 });
 

@@ -2,6 +2,7 @@
 import { verify } from 'hono/jwt';
 import { createRouter } from '../../../functions/router/app.ts';
 import type { Environment } from '../../../functions/router/environment.ts';
+import { pooledHex } from '../../../functions/router/random-pool.ts';
 
 export const SECRET = 'a secret of at least thirty-two bytes';
 export const CLOUD_URL = 'https://cloud.test';
@@ -90,7 +91,7 @@ export function routerUnderTest(variables: Partial<Environment> = {}, cloud = tr
     clock: () => performance.now() + passed,
     wallClock: () => start + passed,
     random: () => 1 - 2 ** -32,
-    randomBytes: (count) => crypto.getRandomValues(new Uint8Array(count)),
+    randomHex: pooledHex((bytes) => crypto.getRandomValues(bytes)),
     internet: fetcher((url) => (url.startsWith(JOBS_URL) ? 'jobs' : 'cloud')),
   });
   const ask: RouterUnderTest['ask'] = async (path, init) =>

@@ -4,8 +4,9 @@ import { traceOf } from '../../../core/telemetry/trace.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const SPAN = '00f067aa0ba902b7';
-const randomBytes = (count: number) => Uint8Array.from({ length: count }, (_, i) => i + 1);
-const from = (headers: Record<string, string>) => traceOf(new Headers(headers), randomBytes);
+const randomHex = (count: number) =>
+  Array.from({ length: count }, (_, i) => (i + 1).toString(16).padStart(2, '0')).join('');
+const from = (headers: Record<string, string>) => traceOf(new Headers(headers), randomHex);
 
 describe('trace context', () => {
   it('continues a trace with a span of its own', () => {
