@@ -20,8 +20,12 @@ export const inversePermutation = (perm: readonly number[]): number[] =>
 /** A possibly negative axis counted from the front. */
 export const positiveAxis = (axis: number, rank: number): number => (axis < 0 ? axis + rank : axis);
 
+const LARGEST_F32 = 3.4028234663852886e38;
+
 export class Ops {
   readonly graph: GraphBuilder;
+  /** Vectors of ones, by element type and what they are as long as. */
+  readonly #ones = new Map<string, string>();
   /** Gradient → a value where it is known to be 0 wherever that value is not positive: a Relu need not mask it. */
   readonly rectified = new Map<string, string>();
 
@@ -56,6 +60,17 @@ export class Ops {
   cast = (a: string, dtype: DType) => this.op('Cast', [a], { to: DTYPES[dtype].onnx });
   /** 1 where a condition holds, 0 elsewhere: cheaper to multiply by than a Where. */
   indicator = (condition: string, dtype: DType) => this.cast(condition, dtype);
+  /**
+   * 1 where a value that is never negative is positive, 0 where it is 0. In float32 a slope so steep does in one pass
+   * over memory what comparing and casting do in two; only what is smaller than 2.9e-39 does not reach 1.
+   */
+  step = (value: string, dtype: DType) =>
+    dtype === 'F32'
+      ? this.op('HardSigmoid', [value], { alpha: { float: LARGEST_F32 }, beta: { float: 0 } })
+      : this.indicator(this.op('Greater', [value, this.scalar(dtype, 0)]), dtype);
+  /** 1 where a float32 value that is never positive is 0, 0 where it is negative: as {@link step}. */
+  isZero = (value: string) =>
+    this.op('HardSigmoid', [value], { alpha: { float: LARGEST_F32 }, beta: { float: 1 } });
   transpose = (a: string, perm: readonly number[]) => this.op('Transpose', [a], { perm });
   reshape = (a: string, shape: readonly number[]) => this.op('Reshape', [a, this.ints(shape)]);
   unsqueeze = (a: string, axes: readonly number[]) => this.op('Unsqueeze', [a, this.ints(axes)]);
@@ -69,12 +84,20 @@ export class Ops {
   /**
    * Sums over every axis but the last, as a product with ones: ONNX Runtime reduces rows several times slower than it
    * multiplies them (256 × 128: 26 µs and 3 µs).
-   * @param width of the last axis
    */
-  sumRows(value: string, rank: number, width: number): string {
-    const rows = rank === 2 ? value : this.reshape(value, [-1, width]);
-    const one = this.op('CastLike', [this.scalar('F32', 1), value]);
-    const ones = this.op('Expand', [one, this.op('Shape', [rows], { end: 1 })]);
+  sumRows(value: string, shape: Shape, dtype: DType): string {
+    const outer = shape.slice(0, -1);
+    const rows =
+      outer.length === 1 ? value : this.op('Reshape', [value, this.ints([-1, Number(shape.at(-1))])]);
+    const key = `${dtype} ${outer.join()}`;
+    let ones = this.#ones.get(key);
+    if (ones === undefined) {
+      const length = isStatic(outer)
+        ? this.ints([elementCount(outer)])
+        : this.op('Shape', [rows], { end: 1 });
+      ones = this.op('Expand', [this.scalar(dtype, 1), length]);
+      this.#ones.set(key, ones);
+    }
     return this.op('MatMul', [ones, rows]);
   }
 
@@ -129,11 +152,11 @@ export class Ops {
    * @param of a value of shape `to`: its shape is read at run time where symbolic dimensions leave open which axes
    *   were stretched
    */
-  unbroadcast(value: string, from: Shape, to: Shape, of: string): string {
+  unbroadcast(value: string, dtype: DType, from: Shape, to: Shape, of: string): string {
     const lead = from.length - to.length;
     const [width] = to;
     if (to.length === 1 && typeof width === 'number' && width > 1 && lead > 0)
-      return this.sumRows(value, from.length, width);
+      return this.sumRows(value, from, dtype);
     const stretched = range(to.length).filter((axis) => to[axis] === 1 && from[lead + axis] !== 1);
     // A dimension other than 1 cannot be stretched: if it is a number it is the wide one's too.
     const open = range(to.length).filter(

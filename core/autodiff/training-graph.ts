@@ -11,7 +11,7 @@ import { ValueRule } from '../datasets/value-rule.ts';
 import { Fault } from '../errors.ts';
 import { GraphBuilder } from '../onnx/builder.ts';
 import { encodeModel, type Model } from '../onnx/model.ts';
-import { ancestors, prune, renameNode } from '../onnx/names.ts';
+import { ancestors, computeOutputsInPlace, prune, renameNode } from '../onnx/names.ts';
 import { signatureOf } from '../onnx/signature.ts';
 import { tensorValue } from '../onnx/tensor.ts';
 import { upgradeModel } from '../onnx/upgrade.ts';
@@ -160,7 +160,8 @@ export function buildTrainingGraph(
   for (const spec of parameters) declareGradient(graph, spec, gradients.get(parameter(spec.name))!);
   assigned.forEach(({ next }, i) => declareGradient(graph, statistics[i]!, next));
   graph.annotate(RULES_KEY, JSON.stringify(rules));
-  return { graph: encodeModel(prune(graph.build('training'))), ...layout(upgraded, parameters, statistics) };
+  const training = computeOutputsInPlace(prune(graph.build('training')));
+  return { graph: encodeModel(training), ...layout(upgraded, parameters, statistics) };
 }
 
 /** The loss and its figures as F32 outputs. */

@@ -44,6 +44,22 @@ export function prune(model: Model): Model {
   return { ...model, graph: { ...graph, node, initializer } };
 }
 
+/** Values computed under the names of the outputs they are handed to by an Identity, and not copied there. */
+export function computeOutputsInPlace(model: Model): Model {
+  const { graph } = model;
+  const outputs = new Set(graph.output.map((output) => output.name));
+  const computed = new Set(graph.node.flatMap((node) => node.output));
+  const names = new Map<string, string>();
+  const isAlias = ({ opType, input: [from = ''], output: [to = ''] }: NodeProto) => {
+    if (opType !== 'Identity' || !outputs.has(to) || outputs.has(from)) return false;
+    if (!computed.has(from) || names.has(from)) return false;
+    names.set(from, to);
+    return true;
+  };
+  const node = graph.node.filter((each) => !isAlias(each)).map((each) => renameNode(each, names));
+  return { ...model, graph: { ...graph, node } };
+}
+
 /** The node with its subgraphs replaced. */
 export function withSubgraphs(node: NodeProto, replace: (graph: GraphProto) => GraphProto): NodeProto {
   if (subgraphsOf(node).length === 0) return node;

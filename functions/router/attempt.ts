@@ -28,7 +28,7 @@ export interface Message {
 /** What a target answered, over HTTP or not. */
 export interface Answer {
   readonly status: number;
-  header(name: string): string | null;
+  readonly header: (name: string) => string | null;
   readonly body: ReadableStream | string | null;
 }
 

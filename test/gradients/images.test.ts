@@ -138,7 +138,9 @@ describe('MaxPool', () => {
       expect(nodes.filter((node) => node.opType === 'MaxPool').map((node) => node.output.length)).toEqual([
         1,
       ]);
-      expect(nodes.filter((node) => node.opType === 'Greater')).toHaveLength(relu ? 1 : 0);
+      const masks = nodes.filter((node) => node.opType === 'HardSigmoid').map((node) => node.input[0]);
+      expect(masks.filter((value) => value?.startsWith('MaxPool'))).toHaveLength(relu ? 1 : 0);
+      expect(masks.filter((value) => value?.startsWith('Relu'))).toEqual([]);
     },
   );
 

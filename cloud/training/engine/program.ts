@@ -83,8 +83,18 @@ export async function loadProgram(
 
   const length = parameters.reduce((end, slot) => Math.max(end, slot.offset + slot.length), 0);
   const own = new Float32Array(length);
-  const view = (flat: Float32Array<ArrayBuffer>, { offset, length, shape }: ParameterSlot) =>
-    new Tensor('float32', flat.subarray(offset, offset + length), shape);
+  /** Each parameter's part of a flat vector. Kept: a job has a few vectors, and making tensors of them takes its time. */
+  const views = new WeakMap<Float32Array, readonly Tensor[]>();
+  const viewsOf = (flat: Float32Array<ArrayBuffer>): readonly Tensor[] => {
+    const known = views.get(flat);
+    if (known !== undefined) return known;
+    const made = parameters.map(
+      ({ offset, length, shape }) => new Tensor('float32', flat.subarray(offset, offset + length), shape),
+    );
+    views.set(flat, made);
+    return made;
+  };
+  const names = parameters.map(({ name }) => ({ parameter: parameter(name), gradient: gradientOf(name) }));
   const checkLength = (field: string, flat: Float32Array) => {
     if (flat.length !== length)
       throw new Fault('invalid', `${field} has ${flat.length} elements, the graph has ${length}`, { field });
@@ -105,10 +115,12 @@ export async function loadProgram(
       // The runtime writes gradients straight into the flat buffer; only the scalars are allocated.
       const fetches: Record<string, Tensor | null> = {};
       for (const name of scalars) fetches[name] = null;
-      for (const slot of parameters) {
-        feeds[parameter(slot.name)] = view(flat, slot);
-        fetches[gradientOf(slot.name)] = view(gradient, slot);
-      }
+      const values = viewsOf(flat);
+      const slopes = viewsOf(gradient);
+      names.forEach((name, i) => {
+        feeds[name.parameter] = values[i]!;
+        fetches[name.gradient] = slopes[i]!;
+      });
       let results: InferenceSession.ReturnType;
       try {
         for (const [name, rows] of Object.entries(batch)) feeds[data(name)] = toOrt(rows);

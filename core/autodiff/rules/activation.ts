@@ -55,9 +55,7 @@ export const ACTIVATION: RuleTable = {
     const denominator = ops.add(k(1), ops.op('Abs', [x]));
     return ops.div(d, ops.mul(denominator, denominator));
   }),
-  Relu: unary(({ ops, d, y, k, where }) =>
-    ops.rectified.get(d) === y ? d : ops.mul(d, where('Greater', y, k(0))),
-  ),
+  Relu: unary(({ ops, d, y, dtype }) => (ops.rectified.get(d) === y ? d : ops.mul(d, ops.step(y, dtype)))),
   LeakyRelu: unary((c) => leaky(c, floatAttribute(c.node, 'alpha', 0.01))),
   ThresholdedRelu: unary((c) => {
     const { ops, d, x, k, where } = c;

@@ -4,7 +4,7 @@ import type { RuleContext, RuleTable } from '../rule.ts';
 /** Sums a gradient of the output's shape down to the shape of input i. */
 export function toInput(c: RuleContext, i: number, gradient: string): string {
   const name = c.inputs[i]!;
-  return c.ops.unbroadcast(gradient, c.shape(c.outputs[0]!), c.shape(name), name);
+  return c.ops.unbroadcast(gradient, c.dtype, c.shape(c.outputs[0]!), c.shape(name), name);
 }
 
 /** Max and Min: the gradient is shared evenly among the inputs that attain the extremum. */

@@ -79,7 +79,7 @@ function operandGradient(c: RuleContext, { terms, output, free }: Equation, oper
   const full = target.map((label) => dimensionOf(label, known));
   const isOpen = full.map((dimension, axis) => dimension === 1 && shape[axis] !== 1);
   const narrow = shape.map((dimension, axis) => (isOpen[axis] === true ? 1 : dimension));
-  const summed = ops.unbroadcast(aligned, full, narrow, x);
+  const summed = ops.unbroadcast(aligned, c.dtype, full, narrow, x);
   return isOpen.includes(true) ? ops.expand(summed, x, shape) : summed;
 }
 

@@ -21,7 +21,7 @@ function gemm(c: RuleContext): ReturnType<RuleTable[string]> {
         ? ops.op('Gemm', [d, a], { alpha, transA: 1, transB: transA })
         : ops.op('Gemm', [a, d], { alpha, transA: 1 - transA }),
     () => {
-      const summed = ops.unbroadcast(d, c.shape(c.outputs[0]!), c.shape(bias), bias);
+      const summed = ops.unbroadcast(d, c.dtype, c.shape(c.outputs[0]!), c.shape(bias), bias);
       return beta === 1 ? summed : ops.mul(summed, ops.scalar(c.dtype, beta));
     },
   ];
@@ -64,7 +64,7 @@ function matmul(c: RuleContext): ReturnType<RuleTable[string]> {
   /** @param operand as it was multiplied, with the axis a vector gains */
   const down = (gradient: string, operand: string, matrix: Shape, of: string, shape: Shape) => {
     const full = [...batch, ...matrix.slice(-2)];
-    const summed = ops.unbroadcast(gradient, full, matrix, operand);
+    const summed = ops.unbroadcast(gradient, c.dtype, full, matrix, operand);
     return matrix.length === shape.length ? summed : ops.like(summed, of, shape);
   };
   return [

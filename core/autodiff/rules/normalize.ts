@@ -55,8 +55,8 @@ function layerNormalization(c: RuleContext): ReturnType<RuleTable[string]> {
       const fitted = ops.add(ops.mul(normalized(), mean(slope())), mean(d));
       return ops.mul(inverseDeviation(), ops.sub(ops.mul(d, scale), fitted));
     },
-    () => ops.unbroadcast(slope(), shape, c.shape(scale), scale),
-    () => ops.unbroadcast(d, shape, c.shape(bias), bias),
+    () => ops.unbroadcast(slope(), c.dtype, shape, c.shape(scale), scale),
+    () => ops.unbroadcast(d, c.dtype, shape, c.shape(bias), bias),
   ];
 }
 

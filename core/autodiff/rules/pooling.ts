@@ -3,6 +3,7 @@ import { intAttribute, intsAttribute } from '../../onnx/attributes.ts';
 import { elementCount } from '../../tensors/tensor.ts';
 import { range } from '../ops.ts';
 import type { RuleContext, RuleTable } from '../rule.ts';
+import { tilingOf } from './tiling.ts';
 import { channelsOf, isTiling, transposed, windowOf, type Extents, type Window } from './window.ts';
 
 const poolWindow = (c: RuleContext): Window =>
@@ -14,35 +15,6 @@ const isQuick = (c: RuleContext, window: Window): boolean =>
 
 /** Every channel on its own, as an image of one channel: nothing is gained by handling several together. */
 const single = ({ ops }: RuleContext, value: string, size: Extents) => ops.reshape(value, [-1, 1, ...size]);
-
-/** Repeats each value over its window, of windows that lie side by side. `[N·C, 1, …]` in and out. */
-function spread({ ops }: RuleContext, { kernel }: Window, value: string): string {
-  const data = Float32Array.of(1, 1, ...kernel);
-  const scales = ops.graph.constant({ dtype: 'F32', shape: [data.length], data });
-  return ops.op('Resize', [value, '', scales], {
-    mode: 'nearest',
-    coordinate_transformation_mode: 'asymmetric',
-    nearest_mode: 'floor',
-  });
-}
-
-/**
- * Sums windows that lie side by side. For small images a product with a matrix of zeros and ones is quicker than
- * ONNX Runtime's AveragePool.
- */
-function windowSums({ ops, dtype }: RuleContext, { kernel, output }: Window, value: string): string {
-  const [rows, columns] = kernel as [number, number];
-  const width = output[1]! * columns;
-  if (rows * width > 128) {
-    const mean = ops.op('AveragePool', [value], { kernel_shape: kernel, strides: kernel });
-    return ops.mul(mean, ops.scalar(dtype, elementCount(kernel)));
-  }
-  const data = new Float32Array(rows * width * output[1]!);
-  for (const position of range(rows * width))
-    data[position * output[1]! + Math.floor((position % width) / columns)] = 1;
-  const indicators = ops.graph.constant({ dtype: 'F32', shape: [rows * width, output[1]!], data });
-  return ops.op('MatMul', [ops.reshape(value, [-1, rows * width]), indicators]);
-}
 
 /** What windows that lie side by side leave over at the ends: cut off, or given back as zeros. */
 function leftover({ ops }: RuleContext, { input, output, kernel }: Window) {
@@ -59,14 +31,15 @@ function leftover({ ops }: RuleContext, { input, output, kernel }: Window) {
  * operator takes six times as long where it must say which they are.
  */
 function tiledMaximum(c: RuleContext, window: Window, d: string): string {
-  const { ops, dtype } = c;
+  const { ops } = c;
   const { input, output } = window;
   const [x, y] = [single(c, c.inputs[0]!, input), single(c, c.outputs[0]!, output)];
   const { cut, restore } = leftover(c, window);
-  const attains = ops.indicator(ops.op('Equal', [cut(x), spread(c, window, y)]), dtype);
-  const sums = ops.reshape(windowSums(c, window, attains), [-1, 1, ...output]);
-  const each = ops.div(single(c, d, output), sums);
-  const gradient = restore(ops.mul(attains, spread(c, window, each)));
+  const tiling = tilingOf(c, window);
+  const { elements, values } = tiling;
+  const attains = tiling.attains(elements.of(cut(x)), values.of(y));
+  const each = ops.div(values.of(single(c, d, output)), tiling.sums(attains));
+  const gradient = restore(elements.toImage(ops.mul(attains, tiling.spread(each))));
   return ops.reshape(gradient, [-1, channelsOf(c, c.inputs[0]!), ...input]);
 }
 
@@ -90,8 +63,7 @@ const maxPool: RuleTable[string] = (c) => [
     const window = poolWindow(c);
     // Where a Relu comes before, what it masks is masked here, in as many elements as there are windows.
     const isRectified = c.producer(x)?.opType === 'Relu';
-    const positive = () => ops.indicator(ops.op('Greater', [y, ops.scalar(dtype, 0)]), dtype);
-    const d = isRectified ? ops.mul(c.d, positive()) : c.d;
+    const d = isRectified ? ops.mul(c.d, ops.step(y, dtype)) : c.d;
     const isAsked = (c.outputs[1] ?? '') !== '';
     const gradient = isQuick(c, window) && !isAsked ? tiledMaximum(c, window, d) : scatteredMaximum(c, d);
     if (isRectified) ops.rectified.set(gradient, x);
@@ -130,8 +102,11 @@ const averagePool: RuleTable[string] = (c) => [
     const share = ops.div(d, divisor);
     const shares = single(c, share, window.output);
     const dimensions = [-1, channelsOf(c, x), ...window.input];
-    if (isQuick(c, window))
-      return ops.reshape(leftover(c, window).restore(spread(c, window, shares)), dimensions);
+    if (isQuick(c, window)) {
+      const { values, elements, spread } = tilingOf(c, window);
+      const image = elements.toImage(spread(values.of(shares)));
+      return ops.reshape(leftover(c, window).restore(image), dimensions);
+    }
 
     const ones = Float32Array.from({ length: elementCount(window.kernel) }, () => 1);
     const kernel = ops.graph.constant({ dtype: 'F32', shape: [1, 1, ...window.kernel], data: ones });

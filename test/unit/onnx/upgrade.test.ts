@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { attribute } from '../../../core/onnx/attributes.ts';
 import { GraphBuilder, nodeProto } from '../../../core/onnx/builder.ts';
 import type { Model } from '../../../core/onnx/model.ts';
-import { prune, readsOf, renameNode } from '../../../core/onnx/names.ts';
+import { computeOutputsInPlace, prune, readsOf, renameNode } from '../../../core/onnx/names.ts';
 import { tensorValue } from '../../../core/onnx/tensor.ts';
 import { upgradeModel } from '../../../core/onnx/upgrade.ts';
 
@@ -105,5 +105,28 @@ describe('names', () => {
     const pruned = prune(graph.build('g')).graph;
     expect(pruned.node.map((node) => node.opType)).toEqual(['Add']);
     expect(pruned.initializer.map((tensor) => tensor.name)).toEqual([used]);
+  });
+
+  it('computes outputs under their own names, unless another output or an input is handed on', () => {
+    const graph = new GraphBuilder();
+    graph.input({ name: 'x', dtype: 'F32', shape: [1] });
+    const sum = graph.op('Add', ['x', 'x']);
+    const product = graph.op('Mul', [sum, sum]);
+    for (const [from, to] of [
+      [sum, 'y'],
+      [product, 'z'],
+      [product, 'again'],
+      ['x', 'same'],
+    ] as const) {
+      graph.op('Identity', [from], {}, to);
+      graph.output({ name: to, dtype: 'F32', shape: [1] });
+    }
+    const { node } = computeOutputsInPlace(graph.build('g')).graph;
+    expect(node.map(({ opType, input, output }) => [opType, ...input, ...output])).toEqual([
+      ['Add', 'x', 'x', 'y'],
+      ['Mul', 'y', 'y', 'z'],
+      ['Identity', 'z', 'again'],
+      ['Identity', 'x', 'same'],
+    ]);
   });
 });
