@@ -29,14 +29,21 @@ export interface Choice<Memory = unknown> extends Decision {
   readonly shadow: Prediction | undefined;
 }
 
-/** What the request leaves to choose from, whatever their health. */
-export function eligible(request: RouteRequest, targets: readonly TargetSnapshot[]): TargetSnapshot[] {
+/** Why the request itself rules a target out. */
+export const EXCLUSIONS = ['pinned-elsewhere', 'above-cost-ceiling', 'tried'] as const;
+export type Exclusion = (typeof EXCLUSIONS)[number];
+
+/** @returns undefined where it may be chosen, whatever its health */
+export function exclusionOf(request: RouteRequest, target: TargetSnapshot): Exclusion | undefined {
   const { pin, costCeiling = Infinity, tried } = request;
-  return targets.filter(
-    ({ id, place, cost }) =>
-      (pin === undefined || place === pin) && cost <= costCeiling && !tried.includes(id),
-  );
+  if (pin !== undefined && target.place !== pin) return 'pinned-elsewhere';
+  if (target.cost > costCeiling) return 'above-cost-ceiling';
+  return tried.includes(target.id) ? 'tried' : undefined;
 }
+
+/** What the request leaves to choose from, whatever their health. */
+export const eligible = (request: RouteRequest, targets: readonly TargetSnapshot[]): TargetSnapshot[] =>
+  targets.filter((target) => exclusionOf(request, target) === undefined);
 
 type Taken<Memory> = Pick<Choice<Memory>, 'memory' | 'probes'> & {
   readonly shadow?: TargetSnapshot | undefined;

@@ -33,6 +33,19 @@ export function hedgeAfterMs({ predictedMs, p95Ms }: Prediction, budget: Budget)
   return Math.max(p95Ms, predictedMs * (1 + MARGIN)) * (1 + scarcity) + MARGIN_MS;
 }
 
+/** Why a target gets no second attempt. */
+export const OBSTACLES = ['ejected', 'half-open', 'no-lane-free', 'unknown', 'late'] as const;
+export type Obstacle = (typeof OBSTACLES)[number];
+
+/** @param deadlineMs left of the request's deadline @returns undefined where it may get one */
+export function obstacleOf(target: TargetSnapshot, deadlineMs: number): Obstacle | undefined {
+  if (target.health !== 'healthy') return target.health;
+  if (target.inFlight >= target.lanes) return 'no-lane-free';
+  const { predictedMs } = predict(target);
+  if (predictedMs === null) return 'unknown';
+  return predictedMs > deadlineMs ? 'late' : undefined;
+}
+
 /**
  * The target for the second attempt, undefined where there is none that is idle enough: if it has to queue, so would
  * the work of others for it.
@@ -46,11 +59,9 @@ export function hedgeTarget(
   let best: TargetSnapshot | undefined;
   let least = deadlineMs;
   for (const each of open) {
-    const { predictedMs } = predict(each);
-    if (each.health !== 'healthy' || each.inFlight >= each.lanes || predictedMs === null) continue;
-    if (predictedMs > least) continue;
+    if (obstacleOf(each, least) !== undefined) continue;
     best = each;
-    least = predictedMs;
+    least = predict(each).predictedMs ?? least;
   }
   return best;
 }

@@ -52,7 +52,8 @@ export interface RouteRequest {
 }
 
 /** `half-open`: its ejection has run out, but nobody has seen it answer since. */
-export type TargetHealth = 'healthy' | 'ejected' | 'half-open';
+export const HEALTH = ['healthy', 'ejected', 'half-open'] as const;
+export type TargetHealth = (typeof HEALTH)[number];
 
 /** What the time until an answer is made of, in milliseconds. */
 export interface Parts {
@@ -133,6 +134,8 @@ export interface Policy<Memory = unknown> {
   /** What it remembers at the start. */
   readonly initial: Memory;
   readonly choose: (view: View, memory: Memory) => Ranked<Memory>;
+  /** What it ranks targets by, the least first, to explain its choice; null: nothing is known of this one. */
+  readonly score?: (target: TargetSnapshot) => number | null;
   /** Takes in the answer to a probe. */
   readonly probed?: (memory: Memory, result: ProbeResult, now: number) => Memory;
 }
@@ -141,8 +144,9 @@ export interface Policy<Memory = unknown> {
 export function memoryless(
   source: string,
   choose: (view: View) => { readonly target: TargetSnapshot; readonly reason: Reason },
+  explained: Pick<Policy, 'score'> = {},
 ): Policy<null> {
-  return { source, initial: null, choose: (view) => ({ ...choose(view), memory: null }) };
+  return { source, initial: null, choose: (view) => ({ ...choose(view), memory: null }), ...explained };
 }
 
 /** Milliseconds, all parts together. */

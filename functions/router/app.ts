@@ -6,11 +6,13 @@ import { type RandomHex, type Trace, traceHeaders, traceOf } from '../../core/te
 import type { Upstream } from './attempt.ts';
 import { type Access, authorize, cloudAuthorizer } from './auth.ts';
 import { type Environment, type Fetcher, readConfig } from './environment.ts';
+import { withExplanation } from './explained.ts';
+import { createExplainer, type Explainer } from './explainer.ts';
 import { type Asked, type InferenceContext, routeInference } from './inference.ts';
 import { createIsolate } from './isolate.ts';
 import { proxyJobs } from './jobs-proxy.ts';
 import { createPage, type Page } from './page.ts';
-import { readInferUrl } from './request.ts';
+import { readInferUrl, wantsExplanation } from './request.ts';
 
 export interface RouterOptions {
   /** HTML. */
@@ -116,12 +118,30 @@ export function createRouter(options: RouterOptions): Router {
       }
     };
 
-  const inference = guarded('inference', ({ request, execution }, trace, context, asked: Asked) => {
+  const answer = (
+    { request, execution }: Call,
+    trace: Trace,
+    context: Deployment,
+    asked: Asked,
+    explainer?: Explainer,
+  ): Promise<Response> => {
     // Kept alive when the client goes away, so that it is counted out again.
     const defer = (going: Promise<unknown>) => execution.waitUntil(going.catch(() => undefined));
-    const work = routeInference(context, request, asked, trace, defer);
+    const work = routeInference(context, request, asked, trace, defer, explainer);
     defer(work);
     return work;
+  };
+  const inference = guarded('inference', (call, trace, context, asked: Asked) =>
+    answer(call, trace, context, asked),
+  );
+  /** What the router knows is told to those who may read /v1/routing, whoever may ask a model. */
+  const explained = guarded('read', async (call, trace, context, asked: Asked) => {
+    const explainer = createExplainer(context.config.policy, context.clock);
+    const response = await answer(call, trace, context, asked, explainer).catch((thrown: unknown) =>
+      faultResponse(thrown, traceHeaders(trace)),
+    );
+    const explanation = explainer.explanation(response.status);
+    return explanation === undefined ? response : withExplanation(response, explanation);
   });
   const jobs = guarded(
     (method) => (method === 'GET' || method === 'HEAD' ? 'read' : 'write'),
@@ -150,7 +170,8 @@ export function createRouter(options: RouterOptions): Router {
   const plainly = (handler: (call: Call) => Promise<Response>) => (c: RouterContext) => handler(callOf(c));
   const ofModel = (infers: boolean) => (c: RouterContext) => {
     const { model = '', version } = c.req.param() as { model?: string; version?: string };
-    return inference(callOf(c), { model, version, infers });
+    const handler = infers && wantsExplanation(c.req.url) ? explained : inference;
+    return handler(callOf(c), { model, version, infers });
   };
   const infer = ofModel(true);
   const inform = ofModel(false);

@@ -18,6 +18,7 @@ import {
   send,
   type Upstream,
 } from './attempt.ts';
+import type { Explainer } from './explainer.ts';
 import type { Isolate, Sent } from './isolate.ts';
 
 export interface FlightPlan {
@@ -25,6 +26,8 @@ export interface FlightPlan {
   readonly upstreams: Readonly<Record<TargetName, Upstream>>;
   readonly message: Message;
   readonly infers: boolean;
+  /** Told of every decision and attempt, where the client asked why. */
+  readonly explainer?: Explainer | undefined;
   /** What is asked of the router, with the time that is left. @param tried targets that count as tried */
   readonly ask: (tried: readonly TargetName[]) => RouteRequest;
   /** Aborted when the client goes away. */
@@ -49,13 +52,14 @@ interface Ended {
 
 /** @returns undefined where there was no time, or no target, to ask */
 export async function fly(plan: FlightPlan): Promise<Landed | undefined> {
-  const { isolate, ask } = plan;
+  const { isolate, ask, explainer } = plan;
   const tried: TargetName[] = [];
   const timings: Timing[] = [];
   const under = new Map<Sent, { readonly ended: Promise<Ended>; readonly cancel: () => void }>();
   const shadows = new Set<Sent>();
 
   function launch(sent: Sent): void {
+    explainer?.sent(sent);
     const { outcome, cancel } = send(
       plan.upstreams[sent.attempt.target],
       plan.message,
@@ -63,7 +67,9 @@ export async function fly(plan: FlightPlan): Promise<Landed | undefined> {
       plan.client,
     );
     const ended = outcome.then((result): Ended => {
-      const ms = isolate.finish(sent, resultOf(sent.attempt.target, result));
+      const came = resultOf(sent.attempt.target, result);
+      const ms = isolate.finish(sent, came);
+      explainer?.ended(sent, came, ms);
       timings.push({ name: sent.attempt.target, ms, description: describe(sent, result) });
       under.delete(sent);
       return { sent, outcome: result };
@@ -72,7 +78,7 @@ export async function fly(plan: FlightPlan): Promise<Landed | undefined> {
   }
 
   const request = ask(tried);
-  const beginning = request.deadlineMs <= 0 ? undefined : isolate.begin(request, plan.infers);
+  const beginning = request.deadlineMs <= 0 ? undefined : isolate.begin(request, plan.infers, explainer);
   if (beginning === undefined) return undefined;
   const { sent: first, shadow } = beginning;
   launch(first);
@@ -100,7 +106,7 @@ export async function fly(plan: FlightPlan): Promise<Landed | undefined> {
     const next = waits.length === 1 ? await waits[0] : await Promise.race(waits);
     if (next === undefined) {
       isLateHandled = true;
-      const hedge = under.has(first) ? isolate.hedge(ask(tried)) : undefined;
+      const hedge = under.has(first) ? isolate.hedge(ask(tried), explainer) : undefined;
       if (hedge === undefined) continue;
       launch(hedge);
       tried.push(hedge.attempt.target);
@@ -121,7 +127,7 @@ export async function fly(plan: FlightPlan): Promise<Landed | undefined> {
     // Two failures are enough for a request.
     const again = ask(tried);
     const fallback =
-      tried.length > 1 || again.deadlineMs <= 0 ? undefined : isolate.begin(again, plan.infers);
+      tried.length > 1 || again.deadlineMs <= 0 ? undefined : isolate.begin(again, plan.infers, explainer);
     if (fallback === undefined) return land(lost);
     launch(fallback.sent);
     tried.push(fallback.sent.attempt.target);

@@ -7,6 +7,7 @@ import { serverTiming } from '../../core/telemetry/server-timing.ts';
 import { type Trace, traceHeaders } from '../../core/telemetry/trace.ts';
 import { type Answer, drop, type Message, type Outcome, reportedVariant, type Upstream } from './attempt.ts';
 import type { RouterConfig } from './environment.ts';
+import type { Explainer } from './explainer.ts';
 import { fly } from './flight.ts';
 import type { Isolate } from './isolate.ts';
 import { deadlineOf, pinOf } from './request.ts';
@@ -41,6 +42,7 @@ export async function routeInference(
   asked: Asked,
   trace: Trace,
   defer: (work: Promise<unknown>) => void,
+  explainer?: Explainer,
 ): Promise<Response> {
   const { config, isolate, upstreams, clock } = context;
   const { infers } = asked;
@@ -55,6 +57,7 @@ export async function routeInference(
     upstreams,
     message,
     infers,
+    explainer,
     ask: (tried) => ({ model, bytes, pin, deadlineMs: deadlineMs - (clock() - arrived), tried }),
     client: request.signal,
     defer,
@@ -76,6 +79,7 @@ export async function routeInference(
     [RESPONSE_HEADERS.reason]: reason,
     [RESPONSE_HEADERS.serverTiming]: serverTiming([{ name: 'route', ms: total - waitedMs }, ...timings]),
   });
+  explainer?.answered({ target, reason });
   isolate.answered(target, reason, response.status);
   if (infers)
     isolate.routed({

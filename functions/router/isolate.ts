@@ -29,8 +29,9 @@ import {
   started,
   type TargetState,
 } from '../../core/routing/state.ts';
-import { targetConfig, TARGETS, type TargetName } from '../../core/routing/targets.ts';
-import { routerMetrics } from './metrics.ts';
+import { targetConfig, type TargetId, TARGETS, type TargetName } from '../../core/routing/targets.ts';
+import type { Explainer } from './explainer.ts';
+import { type Degradation, routerMetrics } from './metrics.ts';
 import { createRecent, type Routed } from './recent.ts';
 
 export interface IsolateOptions {
@@ -83,13 +84,18 @@ export function createIsolate({ policy, hasCloud, clock, wallClock, random }: Is
     return { attempt, predictedMs, limitMs };
   }
 
-  function choose(request: RouteRequest, infers: boolean): Choice | undefined {
+  function choose(request: RouteRequest, infers: boolean, explainer?: Explainer): Choice | undefined {
     const now = clock();
     const view = { request, targets: snapshot(state, request, now), now, random };
     // Requests that compute nothing are not worth comparing.
     if (!infers) return decide(edgeFirst, view, null);
     const choice = decide(POLICIES[policy], view, memory);
     if (choice !== undefined) memory = choice.memory;
+    const kind = request.tried.length === 0 ? 'first' : 'fallback';
+    explainer?.looked(
+      { kind, request, targets: view.targets, now, chosen: choice?.target },
+      { reason: choice?.reason, shadow: choice?.shadow?.target },
+    );
     return choice;
   }
 
@@ -97,16 +103,18 @@ export function createIsolate({ policy, hasCloud, clock, wallClock, random }: Is
     /**
      * Decides and counts the request as sent; `finish` must be called for it and its shadow.
      * @param infers whether it computes: other requests go to the edge first, and nothing is learned from them
+     * @param explainer told of the decision, where somebody asked
      * @returns undefined where no target is left
      */
-    begin(request: RouteRequest, infers: boolean): Beginning | undefined {
-      const choice = choose(request, infers);
+    begin(request: RouteRequest, infers: boolean, explainer?: Explainer): Beginning | undefined {
+      const choice = choose(request, infers, explainer);
       if (choice === undefined) return undefined;
       const sent = send(choice, choice.reason, request, choice.limitMs, infers);
       const [failed] = request.tried as TargetName[];
       if (failed !== undefined) metrics.fellBack(failed, sent.attempt.target);
       else budget = earned(budget);
       const { shadow } = choice;
+      if (shadow !== undefined) metrics.probed(shadow.target);
       return {
         sent,
         shadow: shadow && send(shadow, 'probe', request, request.deadlineMs, infers),
@@ -115,10 +123,17 @@ export function createIsolate({ policy, hasCloud, clock, wallClock, random }: Is
       };
     },
     /** A second attempt beside the one under way. @returns undefined where it is not worth its cost */
-    hedge(request: RouteRequest): Sent | undefined {
-      if (request.deadlineMs <= 0 || !canSpend(budget)) return undefined;
-      const open = eligible(request, snapshot(state, request, clock()));
-      const second = hedgeTarget(request, open);
+    hedge(request: RouteRequest, explainer?: Explainer): Sent | undefined {
+      const isAffordable = canSpend(budget);
+      if (request.deadlineMs <= 0 || (!isAffordable && explainer === undefined)) return undefined;
+      const now = clock();
+      const targets = snapshot(state, request, now);
+      const best = hedgeTarget(request, eligible(request, targets));
+      const second = isAffordable ? best : undefined;
+      explainer?.looked(
+        { kind: 'hedge', request, targets, now, chosen: second?.id },
+        { reason: second && 'hedge', outOfBudget: best !== undefined && !isAffordable },
+      );
       if (second === undefined) return undefined;
       budget = spent(budget);
       metrics.hedged(second.id as TargetName);
@@ -129,7 +144,7 @@ export function createIsolate({ policy, hasCloud, clock, wallClock, random }: Is
       const now = clock();
       const ms = Math.max(0, now - attempt.startedAt);
       state = ended(state, attempt, result, now);
-      metrics.attempted(attempt, result.kind, ms);
+      metrics.attempted(attempt, result, ms);
       return ms;
     },
     /** The client's answer. */
@@ -140,6 +155,8 @@ export function createIsolate({ policy, hasCloud, clock, wallClock, random }: Is
     routed(routed: Omit<Routed, 'at'>): void {
       recent.add({ ...routed, at: wallClock() });
     },
+    /** The client's answer is marked as less than what was asked. */
+    degraded: (target: TargetId, cause: Degradation) => metrics.degraded(target, cause),
     /** Answered with an error by the router itself. */
     refused: (status: number) => metrics.refused(status),
     metricsText: () => metrics.text(),

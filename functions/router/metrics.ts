@@ -3,16 +3,29 @@ import { createRegistry } from '../../core/telemetry/metrics.ts';
 import { healthAt } from '../../core/routing/ejection.ts';
 import type { Reason } from '../../core/routing/policy.ts';
 import type { Attempt, AttemptResult, RoutingState, TargetState } from '../../core/routing/state.ts';
-import type { TargetName } from '../../core/routing/targets.ts';
+import type { TargetId } from '../../core/routing/targets.ts';
 
 /** Seconds: from what a warm model takes at the edge to the default deadline. */
-const LATENCY_BUCKETS = [
+const SECONDS_BUCKETS = [
   0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ] as const;
 
-/** @param clock milliseconds */
+/** Why an answer is less than what was asked. */
+export const DEGRADATIONS = [
+  /** Of a smaller variant: what was asked would have been too late. */
+  'deadline',
+  /** Of the smaller model of a cascade: the larger one could not be asked. */
+  'cascade',
+] as const;
+export type Degradation = (typeof DEGRADATIONS)[number];
+
+/**
+ * How far off predictions are is one histogram with a label for the direction: negative observations would make its
+ * sum go down, and rate() of it nonsense (prometheus.io, "Histograms and summaries").
+ * @param clock milliseconds
+ */
 export function routerMetrics(
-  configured: readonly TargetName[],
+  configured: readonly TargetId[],
   stateOf: () => RoutingState,
   clock: () => number,
 ) {
@@ -34,9 +47,15 @@ export function routerMetrics(
   );
   const latency = registry.histogram(
     'causeway_target_latency_seconds',
-    'From sending to the whole answer, of the inference requests that were answered.',
+    'From sending to the beginning of the answer, of the inference requests that were answered.',
     ['target'],
-    LATENCY_BUCKETS,
+    SECONDS_BUCKETS,
+  );
+  const error = registry.histogram(
+    'causeway_prediction_error_seconds',
+    'By how much an answer was earlier or later than predicted when its request was sent.',
+    ['target', 'answer'],
+    SECONDS_BUCKETS,
   );
   const fallbacks = registry.counter(
     'causeway_fallbacks_total',
@@ -48,6 +67,22 @@ export function routerMetrics(
     'Second requests sent because the first was later than predicted.',
     ['target'],
   );
+  const probes = registry.counter(
+    'causeway_probes_total',
+    'Copies of requests sent to a target to learn about it.',
+    ['target'],
+  );
+  const degraded = registry.counter(
+    'causeway_degraded_total',
+    'Answers that are marked as less than what was asked, by the target that gave them and why.',
+    ['target', 'cause'],
+  );
+  // A series that begins with its first event hides that event from rate().
+  for (const target of configured) {
+    hedges.add([target], 0);
+    probes.add([target], 0);
+    for (const cause of DEGRADATIONS) degraded.add([target, cause], 0);
+  }
   const each = (value: (target: TargetState) => number) => () =>
     configured.map((target) => [[target], value(stateOf().get(target)!)] as const);
   registry.gaugeOf(
@@ -70,20 +105,31 @@ export function routerMetrics(
   );
 
   return {
-    answered(target: TargetName, reason: Reason, status: number): void {
+    answered(target: TargetId, reason: Reason, status: number): void {
       requests.add([target, reason, String(status)]);
     },
     refused(status: number): void {
       refused.add([String(status)]);
     },
-    attempted({ target, infers }: Attempt, result: AttemptResult['kind'], ms: number): void {
-      attempts.add([target, result]);
-      if (infers && result === 'answered') latency.observe([target], ms / 1000);
+    attempted({ target, infers, predictedMs }: Attempt, result: AttemptResult, ms: number): void {
+      attempts.add([target, result.kind]);
+      if (!infers || result.kind !== 'answered') return;
+      latency.observe([target], ms / 1000);
+      // A refusal is quicker than what was predicted, and no inference.
+      if (predictedMs === null || result.refused) return;
+      const answer = ms <= predictedMs ? 'early' : 'late';
+      error.observe([target, answer], Math.abs(ms - predictedMs) / 1000);
     },
-    hedged(target: TargetName): void {
+    probed(target: TargetId): void {
+      probes.add([target]);
+    },
+    degraded(target: TargetId, cause: Degradation): void {
+      degraded.add([target, cause]);
+    },
+    hedged(target: TargetId): void {
       hedges.add([target]);
     },
-    fellBack(from: TargetName, to: TargetName): void {
+    fellBack(from: TargetId, to: TargetId): void {
       fallbacks.add([from, to]);
     },
     text: () => registry.text(),

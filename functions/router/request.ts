@@ -1,4 +1,4 @@
-/** What an inference request asks of the router, read from its headers. */
+/** What an inference request asks of the router, read from its headers and its query. */
 import { REQUEST_HEADERS } from '../../core/contracts/headers.ts';
 import { Fault } from '../../core/errors.ts';
 import { TARGETS, type TargetName } from '../../core/routing/targets.ts';
@@ -40,4 +40,14 @@ export function readInferUrl(
 ): { readonly model: string; readonly version: string | undefined } | undefined {
   const [, model, version] = INFER_PATH.exec(url) ?? [];
   return model === undefined ? undefined : { model, version };
+}
+
+/** Whether `?explain=1` is asked. @throws Fault `invalid` naming the parameter */
+export function wantsExplanation(url: string): boolean {
+  const query = url.indexOf('?');
+  if (query < 0) return false;
+  const value = new URLSearchParams(url.slice(query)).get('explain');
+  if (value === null || value === '0') return false;
+  if (value === '1') return true;
+  throw new Fault('invalid', 'explain: must be 1 or 0', { field: 'explain' });
 }

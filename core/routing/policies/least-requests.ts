@@ -7,4 +7,5 @@ export const leastRequests = memoryless(
     const [a, b] = sampleTwo(targets, random);
     return { target: b.inFlight < a.inFlight ? b : a, reason: 'least-requests' };
   },
+  { score: ({ inFlight }) => inFlight },
 );

@@ -15,4 +15,5 @@ export const peakEwma = memoryless(
     const [a, b] = sampleTwo(targets, random);
     return { target: cost(b) < cost(a) ? b : a, reason: 'least-cost' };
   },
+  { score: cost },
 );

@@ -43,6 +43,12 @@ function delayOfOthers({ parts, lanes, busy }: TargetSnapshot): number {
   return (utilisation * (parts.queue + size / 2)) / (1 - utilisation);
 }
 
+/** Milliseconds: the predicted answer and what it costs the others; null where nothing is predicted. */
+function priceOf(target: TargetSnapshot): number | null {
+  const { predictedMs } = predict(target);
+  return predictedMs === null ? null : predictedMs + delayOfOthers(target);
+}
+
 function candidates(targets: readonly TargetSnapshot[]): Candidate[] {
   return targets.map((target) => {
     const { predictedMs, p95Ms } = predict(target);
@@ -113,4 +119,4 @@ function isStale({ inFlight, lanes, parts, learnedAt }: TargetSnapshot, now: num
   return parts === null || parts.cold > 0 || learnedAt === null || now - learnedAt > STALE_MS;
 }
 
-export const predictive: Policy<null> = { source: 'docs/routing.md', initial: null, choose };
+export const predictive: Policy<null> = { source: 'docs/routing.md', initial: null, choose, score: priceOf };
