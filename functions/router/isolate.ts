@@ -136,7 +136,7 @@ export function createIsolate({ policy, hasCloud, clock, wallClock, random }: Is
       );
       if (second === undefined) return undefined;
       budget = spent(budget);
-      metrics.hedged(second.id as TargetName);
+      metrics.hedged(second.id);
       return send(predict(second), 'hedge', request, request.deadlineMs, true);
     },
     /** @returns milliseconds since it was sent */

@@ -2,6 +2,7 @@
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { z } from 'zod';
 import { JobList, type JobResult, JobView } from '../../core/contracts/job.ts';
+import { Explanation } from '../../core/contracts/explanation.ts';
 import { type MoveChannelRequest, ModelList, ReleaseList } from '../../core/contracts/release.ts';
 import { RESPONSE_HEADERS, TARGET_HEADERS } from '../../core/contracts/headers.ts';
 import { Fault, FAULTS, type FaultCode } from '../../core/errors.ts';
@@ -29,6 +30,15 @@ export interface InferResponse {
   }[];
 }
 
+/** An answer and why it is this one. */
+export interface Explained {
+  readonly explanation: Explanation;
+  /** Milliseconds from request to parsed answer, seen from here. */
+  readonly ms: number;
+  /** What the answer says went wrong; undefined: it is an inference. */
+  readonly fault: Fault | undefined;
+}
+
 interface JsonRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
@@ -37,20 +47,19 @@ interface JsonRequest {
 
 export type Client = ReturnType<typeof createClient>;
 
-/** @param token sent as `authorization: Bearer` where given */
 /** Of the Open Inference Protocol's model metadata, what a request is made of. */
 const ModelMetadata = z.object({
-  inputs: z.array(z.object({ name: z.string(), datatype: z.string() })),
+  inputs: z.array(z.object({ name: z.string(), datatype: z.string(), shape: z.array(z.number()) })),
 });
 
+/** @param token sent as `authorization: Bearer` where given */
 export function createClient(baseUrl: string, token?: string) {
   const authorization: Record<string, string> =
     token === undefined ? {} : { authorization: `Bearer ${token}` };
 
-  async function send(path: string, init: JsonRequest = {}): Promise<Response> {
-    let response: Response;
+  async function ask(path: string, init: JsonRequest): Promise<Response> {
     try {
-      response = await fetch(new URL(path, baseUrl), {
+      return await fetch(new URL(path, baseUrl), {
         ...init,
         headers: { ...authorization, ...init.headers },
       });
@@ -58,8 +67,12 @@ export function createClient(baseUrl: string, token?: string) {
       const message = `no answer from ${baseUrl}; is it running? Start it with "causeway up"`;
       throw new Fault('unavailable', message, { cause });
     }
+  }
+
+  async function send(path: string, init: JsonRequest = {}): Promise<Response> {
+    const response = await ask(path, init);
     if (response.ok) return response;
-    throw await faultOf(response);
+    throw faultOf(response, await response.text());
   }
 
   async function get<T>(path: string, schema: z.ZodType<T>): Promise<T> {
@@ -126,17 +139,50 @@ export function createClient(baseUrl: string, token?: string) {
         serverTiming: response.headers.get(RESPONSE_HEADERS.serverTiming) ?? '',
       };
     },
+
+    /**
+     * The same, with the router's reasons: of answers that failed too.
+     * @throws Fault where there is no explanation: the request was refused before anything was decided
+     */
+    async explain(path: string, body: string, headers: Record<string, string> = {}): Promise<Explained> {
+      const started = performance.now();
+      const response = await ask(`${path}?explain=1`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json', ...headers },
+        body,
+      });
+      const text = await response.text();
+      const ms = performance.now() - started;
+      const fault = response.ok ? undefined : faultOf(response, text);
+      const explanation = explanationIn(text);
+      if (explanation !== undefined) return { explanation, ms, fault };
+      if (fault !== undefined) throw fault;
+      throw new Fault('unprocessable', `the router at ${baseUrl} answered without an explanation`);
+    },
   };
 }
 
-async function faultOf(response: Response): Promise<Fault> {
-  const text = await response.text();
-  let body: { error?: unknown; code?: unknown; field?: unknown } = {};
+/** @returns {} for what is no JSON object: then the status says it all */
+function objectIn(text: string): Readonly<Record<string, unknown>> {
   try {
-    body = JSON.parse(text) as typeof body;
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {};
   } catch {
-    // Not our error body: the status says it all.
+    return {};
   }
+}
+
+function explanationIn(text: string): Explanation | undefined {
+  const { explanation } = objectIn(text);
+  if (explanation === undefined) return undefined;
+  const { data, error } = Explanation.safeParse(explanation);
+  if (data !== undefined) return data;
+  const field = ['explanation', ...(error.issues[0]?.path ?? [])].join('.');
+  throw new Fault('unprocessable', `${field}: the router's is not as this command knows it`, { field });
+}
+
+function faultOf(response: Response, text: string): Fault {
+  const body = objectIn(text);
   const message = typeof body.error === 'string' ? body.error : `${response.status} ${response.statusText}`;
   const field = typeof body.field === 'string' ? { field: body.field } : {};
   return new Fault(codeOf(response.status), message, field);

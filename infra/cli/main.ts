@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { Fault } from '../../core/errors.ts';
 import { buildCommand } from './commands/build.ts';
+import { explainCommand } from './commands/explain.ts';
 import { gradcheckCommand } from './commands/gradcheck.ts';
 import { gradientsCommand } from './commands/gradients.ts';
 import { importCommand } from './commands/import.ts';
@@ -21,6 +22,7 @@ const program = new Command('causeway')
   .addCommand(trainCommand())
   .addCommand(jobsCommand())
   .addCommand(predictCommand())
+  .addCommand(explainCommand())
   .addCommand(modelsCommand())
   .addCommand(quantizeCommand())
   .addCommand(gradientsCommand())
