@@ -60,6 +60,16 @@ describe('causeway', () => {
     const predicted = await causeway('predict', 'points', '--data', 'points', '--row', '1', '--json');
     expect(predicted.code, predicted.err).toBe(0);
     expect(JSON.parse(predicted.out)).toMatchObject({ body: { model_name: 'points', model_version: '1' } });
+    // Zeros, as nothing is given; then a row, in the cloud.
+    const explained = await causeway('explain', 'points');
+    expect(explained.code, explained.err).toBe(0);
+    expect(explained.out).toMatch(/^points: answered by (edge|cloud) \([a-z-]+\) with 200 in /);
+    expect(explained.out).toMatch(/\nTARGET +HEALTH .*VERDICT\nedge +healthy .*\ncloud +healthy /);
+    const row = words('explain points --data points --row 1 --target cloud --json');
+    const explanation = JSON.parse((await causeway(...row)).out) as Record<string, unknown>;
+    expect(explanation).toMatchObject({ pin: 'cloud', reason: 'pinned', status: 200, error: null });
+    const missing = await causeway(...words('explain points --release 77'));
+    expect(missing).toMatchObject({ code: 2, err: expect.stringMatching(/release|version/) });
     expect((await causeway('models', 'promote', 'points', 'beta', '1')).code).toBe(0);
     expect((await causeway('models')).out).toMatch(/points\s+1\s+beta → 1, stable → 1/);
   });
@@ -190,6 +200,13 @@ describe('causeway', () => {
       /multiple of heads/,
     ],
     ['a model that is not there', ['models', 'releases', 'nope'], /no model nope/],
+    ['a model to explain that is not there', ['explain', 'nope'], /nope/],
+    [
+      'a request in a file that is not there',
+      ['explain', 'points', '--input', '/none.json'],
+      /--input: \/none\.json cannot be read/,
+    ],
+    ['two inputs', words('explain points --input a --data b'), /only one of --input and --data/],
     ['a job that is not there', ['jobs', 'show', 'job_00000000'], /no job/],
     ['a release that is not there', ['models', 'promote', 'points', 'stable', '9'], /no release 9/],
   ];
@@ -209,7 +226,7 @@ describe('causeway', () => {
     expect(code).toBe(2);
   });
 
-  test.each(['up', 'import', 'build', 'train', 'jobs', 'predict', 'models', 'quantize'])(
+  test.each(['up', 'import', 'build', 'train', 'jobs', 'predict', 'explain', 'models', 'quantize'])(
     '%s has help',
     async (command) => {
       const { code, out } = await causeway(command, '--help');

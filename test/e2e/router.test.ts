@@ -1,5 +1,6 @@
 /** The router in workerd, before the real inference Worker and a cloud that does what it is told. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { Explanation } from '../../core/contracts/explanation.ts';
 import { RoutingView } from '../../core/contracts/routing.ts';
 import { CONSECUTIVE_FAILURES } from '../../core/routing/ejection.ts';
 import { answerJson, hang, release, type RouterFixture, ROW, startRouter } from './router-fixture.ts';
@@ -87,6 +88,24 @@ describe('a request', () => {
     expect(said(unknown)).toMatch(/^404 edge /);
     expect(await unknown.json()).toMatchObject({ code: 'not_found', field: 'model' });
     expect(router.cloud.requests).toEqual([]);
+  });
+
+  test('explains itself where it is asked to, beside the answer of the model', async () => {
+    await router.infer('good');
+    const response = await get('/v2/models/good/infer?explain=1', {
+      method: 'POST',
+      body: ROW,
+      headers: { 'content-type': 'application/json', ...pin('edge') },
+    });
+    const { explanation, ...answer } = (await response.json()) as Record<string, unknown>;
+    expect(answer).toMatchObject({ model_name: 'good', outputs: [{ shape: [1, 2] }] });
+    const { decisions, attempts, ...summary } = Explanation.parse(explanation);
+    expect(`200 ${summary.target} ${summary.reason}`).toBe(said(response));
+    expect(decisions[0]!.targets.map(({ target, excluded }) => [target, excluded])).toEqual([
+      ['edge', null],
+      ['cloud', 'pinned-elsewhere'],
+    ]);
+    expect(attempts).toMatchObject([{ target: 'edge', reason: 'pinned', result: 'answered' }]);
   });
 
   test('for metadata goes to the edge', async () => {

@@ -93,14 +93,8 @@ it('an explanation reads as tables', () => {
 });
 
 it('a refusal, and a second attempt that was not sent, are told as that', () => {
-  const hedge = {
-    ...DECISION,
-    kind: 'hedge',
-    target: null,
-    reason: null,
-    shadow: null,
-    targets: [],
-  } as const;
+  const none = { target: null, reason: null, shadow: null, targets: [] };
+  const hedge: Explanation['decisions'][number] = { ...DECISION, ...none, kind: 'hedge' };
   const text = explanationText(
     {
       ...EXPLANATION,
