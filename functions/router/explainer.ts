@@ -24,6 +24,8 @@ interface Answered {
 type AttemptRow = Explanation['attempts'][number];
 
 export interface Explainer {
+  /** @param deadlineMs milliseconds from its arrival that the client waits */
+  asked(deadlineMs: number): void;
   /** Called at every look at the targets, whether one was chosen or not. */
   looked(look: Look, chosen: Chosen): void;
   sent(sent: Sent): void;
@@ -41,9 +43,13 @@ export function createExplainer(policy: PolicyName, clock: () => number): Explai
   /** Shadows end when they end: what is still under way is told as that. */
   const attempts = new Map<Sent, AttemptRow>();
   let first: Look | undefined;
+  let deadline = 0;
   let by: Omit<Answered, 'status'> = {};
 
   return {
+    asked(deadlineMs) {
+      deadline = deadlineMs;
+    },
     looked(look, { reason, shadow, outOfBudget = false }) {
       first ??= look;
       decisions.push({
@@ -69,12 +75,12 @@ export function createExplainer(policy: PolicyName, clock: () => number): Explai
     },
     explanation(status) {
       if (first === undefined) return undefined;
-      const { model, bytes, pin, deadlineMs } = first.request;
+      const { model, bytes, pin } = first.request;
       return {
         model,
         policy,
         bytes,
-        deadlineMs: rounded(deadlineMs + Math.max(0, first.now - arrived)),
+        deadlineMs: deadline,
         pin: pin ?? null,
         decisions,
         attempts: [...attempts.values()],

@@ -49,6 +49,7 @@ export async function routeInference(
   const model = nameOf(asked);
   const arrived = clock();
   const deadlineMs = deadlineOf(request.headers);
+  explainer?.asked(deadlineMs);
   const pin = pinOf(request.headers, config.cloudUrl !== undefined);
   const message = await messageOf(request, asked, config.maxBodyBytes, trace);
   const bytes = message.body?.byteLength ?? 0;

@@ -6,8 +6,11 @@ type Decision = Explanation['decisions'][number];
 type Row = Decision['targets'][number];
 type Attempt = Explanation['attempts'][number];
 
-/** Milliseconds with three figures; of the unknown a dash. */
-const ms = (value: number | null) => (value === null ? '-' : String(Number(value.toPrecision(3))));
+/** Milliseconds with three figures, whole from a hundred on; of the unknown a dash. */
+function ms(value: number | null): string {
+  if (value === null) return '-';
+  return String(value >= 100 ? Math.round(value) : Number(value.toPrecision(3)));
+}
 
 /** @param seenMs from request to parsed answer, as the client measured it */
 export function explanationText(explanation: Explanation, seenMs: number): string {

@@ -79,6 +79,11 @@ describe.skipIf(CHROMIUM === undefined)('dashboard', () => {
       'Edge 88.8 %, cloud 11.2 % of 20,550 requests',
     );
     expect(await page.textContent('#targets')).toContain('30 ms');
+    // Medians of the recent decisions' actual less expected time.
+    expect(await page.locator('#targets td[data-label="Off by"]').allTextContents()).toEqual([
+      '−0.1 ms',
+      '+8.6 ms',
+    ]);
     expect(await page.locator('#decisions tbody tr').count()).toBe(12);
     expect(await page.textContent('#decisions')).toContain('fallback');
     expect(complaints).toEqual([]);
