@@ -16,7 +16,7 @@ const EXPLANATION: Explanation = {
   actualMs: 1,
 };
 const answering = (status: number, body: string) => {
-  const fetch = vi.fn(async (_url: URL, _init: RequestInit) => new Response(body, { status }));
+  const fetch = vi.fn<typeof globalThis.fetch>(async () => new Response(body, { status }));
   vi.stubGlobal('fetch', fetch);
   return fetch;
 };
@@ -28,7 +28,7 @@ describe('asking for an explanation', () => {
     const fetch = answering(200, JSON.stringify({ outputs: [], explanation: EXPLANATION }));
     expect(await explain()).toMatchObject({ explanation: EXPLANATION, fault: undefined });
     const [url, init] = fetch.mock.calls[0]!;
-    expect(String(url)).toBe('http://router.test/v2/models/m/infer?explain=1');
+    expect(url).toEqual(new URL('http://router.test/v2/models/m/infer?explain=1'));
     expect(init).toMatchObject({
       method: 'POST',
       body: '{}',

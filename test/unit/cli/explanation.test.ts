@@ -25,7 +25,7 @@ const ATTEMPT = {
   atMs: 0,
   limitMs: 9751.4,
   predictedMs: 1.75,
-  actualMs: 3.14159,
+  actualMs: 3.1372,
   result: 'failed',
   serviceMs: null,
   inFlight: null,
