@@ -31,7 +31,7 @@ import {
 } from '../../core/routing/state.ts';
 import { targetConfig, type TargetId, TARGETS, type TargetName } from '../../core/routing/targets.ts';
 import type { Explainer } from './explainer.ts';
-import { type Degradation, routerMetrics } from './metrics.ts';
+import { type DegradedKind, routerMetrics } from './metrics.ts';
 import { createRecent, type Routed } from './recent.ts';
 
 export interface IsolateOptions {
@@ -156,7 +156,7 @@ export function createIsolate({ policy, hasCloud, clock, wallClock, random }: Is
       recent.add({ ...routed, at: wallClock() });
     },
     /** The client's answer is marked as less than what was asked. */
-    degraded: (target: TargetId, cause: Degradation) => metrics.degraded(target, cause),
+    degraded: (target: TargetId, kind: DegradedKind) => metrics.degraded(target, kind),
     /** Answered with an error by the router itself. */
     refused: (status: number) => metrics.refused(status),
     metricsText: () => metrics.text(),

@@ -10,14 +10,9 @@ const SECONDS_BUCKETS = [
   0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ] as const;
 
-/** Why an answer is less than what was asked. */
-export const DEGRADATIONS = [
-  /** Of a smaller variant: what was asked would have been too late. */
-  'deadline',
-  /** Of the smaller model of a cascade: the larger one could not be asked. */
-  'cascade',
-] as const;
-export type Degradation = (typeof DEGRADATIONS)[number];
+/** How an answer may be less than what was asked: of a smaller variant, or of the smaller model of a cascade only. */
+export const DEGRADED_KINDS = ['variant', 'cascade'] as const;
+export type DegradedKind = (typeof DEGRADED_KINDS)[number];
 
 /**
  * How far off predictions are is one histogram with a label for the direction: negative observations would make its
@@ -74,14 +69,14 @@ export function routerMetrics(
   );
   const degraded = registry.counter(
     'causeway_degraded_total',
-    'Answers that are marked as less than what was asked, by the target that gave them and why.',
-    ['target', 'cause'],
+    'Answers that are marked as less than what was asked.',
+    ['target', 'kind'],
   );
   // A series that begins with its first event hides that event from rate().
   for (const target of configured) {
     hedges.add([target], 0);
     probes.add([target], 0);
-    for (const cause of DEGRADATIONS) degraded.add([target, cause], 0);
+    for (const kind of DEGRADED_KINDS) degraded.add([target, kind], 0);
   }
   const each = (value: (target: TargetState) => number) => () =>
     configured.map((target) => [[target], value(stateOf().get(target)!)] as const);
@@ -123,8 +118,8 @@ export function routerMetrics(
     probed(target: TargetId): void {
       probes.add([target]);
     },
-    degraded(target: TargetId, cause: Degradation): void {
-      degraded.add([target, cause]);
+    degraded(target: TargetId, kind: DegradedKind): void {
+      degraded.add([target, kind]);
     },
     hedged(target: TargetId): void {
       hedges.add([target]);

@@ -76,12 +76,12 @@ it('a hedge that was due when the budget was spent is told as that', () => {
   ]);
 });
 
-it('degraded answers are counted by who gave them and why', () => {
+it('degraded answers are counted by who gave them and how they are less', () => {
   const { isolate } = started(0.5);
   isolate.degraded('edge', 'cascade');
-  isolate.degraded('edge', 'deadline');
-  isolate.degraded('edge', 'deadline');
+  isolate.degraded('edge', 'variant');
+  isolate.degraded('edge', 'variant');
   const text = isolate.metricsText();
-  expect(sample(text, 'causeway_degraded_total{target="edge",cause="cascade"}')).toBe('1');
-  expect(sample(text, 'causeway_degraded_total{target="edge",cause="deadline"}')).toBe('2');
+  expect(sample(text, 'causeway_degraded_total{target="edge",kind="cascade"}')).toBe('1');
+  expect(sample(text, 'causeway_degraded_total{target="edge",kind="variant"}')).toBe('2');
 });

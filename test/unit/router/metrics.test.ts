@@ -101,14 +101,14 @@ it('what may happen at a target is there from the start, at 0, for every target'
       expect.arrayContaining([
         `causeway_hedges_total{target="${target}"} 0`,
         `causeway_probes_total{target="${target}"} 0`,
-        `causeway_degraded_total{target="${target}",cause="deadline"} 0`,
-        `causeway_degraded_total{target="${target}",cause="cascade"} 0`,
+        `causeway_degraded_total{target="${target}",kind="variant"} 0`,
+        `causeway_degraded_total{target="${target}",kind="cascade"} 0`,
         `causeway_ejections_total{target="${target}"} 0`,
         `causeway_in_flight{target="${target}"} 0`,
       ]),
     );
   metrics.degraded('edge', 'cascade');
   metrics.probed('cloud-us');
-  expect(samples()).toContain('causeway_degraded_total{target="edge",cause="cascade"} 1');
+  expect(samples()).toContain('causeway_degraded_total{target="edge",kind="cascade"} 1');
   expect(samples()).toContain('causeway_probes_total{target="cloud-us"} 1');
 });
