@@ -77,7 +77,8 @@ export const Explanation = z.strictObject({
   policy: z.string(),
   bytes: z.int(),
   deadlineMs: Ms,
-  pin: z.enum(PLACES).nullable(),
+  /** A place, or a target. */
+  pin: z.string().nullable(),
   /** In the order they were made. */
   decisions: z.array(DecisionRow),
   /** In the order they were sent. */
