@@ -14,6 +14,10 @@ export interface Tokenizer {
   readonly end: number;
   /** Begin of text, a space that stands before every text, and the text. */
   encode(text: string): Uint32Array<ArrayBuffer>;
+  /** Tokens of what follows a text: without what stands before one. */
+  encodeMore(text: string): Uint32Array<ArrayBuffer>;
+  /** Whether no token reaches from one character over to the next: cut there, the parts have the tokens of the whole. */
+  isBorder(left: string, right: string): boolean;
   /**
    * The text; malformed UTF-8 becomes U+FFFD. Right after a begin of text a leading space is left out, as encoding
    * put it there; begin and end of text themselves are not shown.
@@ -98,9 +102,11 @@ function createTokenizer({ pieces, scores }: Vocabulary): Tokenizer {
   };
   const space = ids.get(' ') ?? FIRST_BYTE + SPACE;
 
-  function encode(text: string): Uint32Array<ArrayBuffer> {
-    const tokens: number[] = [BEGIN];
-    if (text !== '') tokens.push(space);
+  const neighbours = neighboursIn(pieces);
+
+  const encode = (text: string) => merge(text, text === '' ? [BEGIN] : [BEGIN, space]);
+
+  function merge(text: string, tokens: number[]): Uint32Array<ArrayBuffer> {
     for (const character of text) {
       const bytes = utf8.encode(character);
       const id = ids.get(binary(bytes));
@@ -128,7 +134,30 @@ function createTokenizer({ pieces, scores }: Vocabulary): Tokenizer {
     return new TextDecoder('utf-8', { fatal: false, ignoreBOM: true }).decode(Uint8Array.from(bytes));
   }
 
-  return { vocabulary: pieces.length, begin: BEGIN, end: END, encode, decode };
+  return {
+    vocabulary: pieces.length,
+    begin: BEGIN,
+    end: END,
+    encode,
+    encodeMore: (text) => merge(text, []),
+    isBorder: (left, right) => !neighbours.has(left + right),
+    decode,
+  };
+}
+
+/** Characters that stand side by side in a piece. Merging makes pieces only, so others are never joined. */
+function neighboursIn(pieces: readonly string[]): ReadonlySet<string> {
+  const decoder = new TextDecoder('utf-8', { fatal: false, ignoreBOM: true });
+  const pairs = new Set<string>();
+  pieces.forEach((piece, id) => {
+    if (isByteToken(id)) return;
+    let left: string | undefined;
+    for (const right of decoder.decode(Uint8Array.from(piece, (byte) => byte.charCodeAt(0)))) {
+      if (left !== undefined) pairs.add(left + right);
+      left = right;
+    }
+  });
+  return pairs;
 }
 
 /** 0 for the highest score; equal scores have one rank. */

@@ -8,7 +8,7 @@
  */
 import { z } from 'zod';
 import { Fault } from '../errors.ts';
-import { DTYPES, dtypeOfSafetensors } from './dtypes.ts';
+import { type DType, DTYPES, dtypeOfSafetensors } from './dtypes.ts';
 import { elementCount, type TensorValue } from './tensor.ts';
 
 /** Bytes. The reference implementation's own limit: a longer header is an attack or a broken file. */
@@ -73,28 +73,101 @@ function jsonObject(entries: readonly (readonly [string, unknown])[]): string {
   return `{${entries.map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`).join(',')}}`;
 }
 
-function readHeader(bytes: Uint8Array<ArrayBuffer>): { header: object; dataStart: number } {
-  if (bytes.length < LENGTH_BYTES)
-    throw bad('header', `the file is truncated: ${bytes.length} bytes do not hold the header length`);
-  const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
+/** Where a tensor lies: bytes `[start, end)` after the header. */
+export interface SafetensorsEntry {
+  readonly name: string;
+  readonly dtype: DType;
+  readonly shape: readonly number[];
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface SafetensorsLayout {
+  /** In the header's order. */
+  readonly entries: readonly SafetensorsEntry[];
+  readonly metadata: Record<string, string>;
+  /** Byte of the file at which the tensors begin. */
+  readonly dataStart: number;
+}
+
+/**
+ * What the header says, which is all of a large file that has to be read for it.
+ * @param read bytes `[start, end)` of the file
+ * @throws Fault `invalid` naming the tensor or header field that is malformed
+ */
+export async function readLayout(
+  fileBytes: number,
+  read: (start: number, end: number) => Promise<Uint8Array>,
+): Promise<SafetensorsLayout> {
+  const dataStart = dataStartOf(
+    fileBytes,
+    fileBytes < LENGTH_BYTES ? undefined : await read(0, LENGTH_BYTES),
+  );
+  return layoutOf(await read(LENGTH_BYTES, dataStart), fileBytes);
+}
+
+/** @param start the first bytes of the file */
+function dataStartOf(fileBytes: number, start: Uint8Array | undefined): number {
+  if (start === undefined)
+    throw bad('header', `the file is truncated: ${fileBytes} bytes do not hold the header length`);
+  const length = new DataView(start.buffer, start.byteOffset).getBigUint64(0, true);
   if (length > MAX_HEADER_BYTES)
     throw bad('header', `the header claims ${length} bytes: at most ${MAX_HEADER_BYTES} are allowed`);
   const dataStart = LENGTH_BYTES + Number(length);
-  if (dataStart > bytes.length)
-    throw bad('header', `the file is truncated: the header claims ${length} of ${bytes.length} bytes`);
+  if (dataStart > fileBytes)
+    throw bad('header', `the file is truncated: the header claims ${length} of ${fileBytes} bytes`);
+  return dataStart;
+}
+
+function layoutOf(headerBytes: Uint8Array, fileBytes: number): SafetensorsLayout {
+  const dataStart = LENGTH_BYTES + headerBytes.length;
+  const dataBytes = fileBytes - dataStart;
+  const entries: SafetensorsEntry[] = [];
+  let metadata: Record<string, string> = {};
+  for (const [name, value] of Object.entries(parseHeader(headerBytes))) {
+    if (name === METADATA) {
+      const parsed = Metadata.safeParse(value);
+      if (!parsed.success) throw bad(METADATA, `${METADATA} must map strings to strings`);
+      metadata = parsed.data;
+    } else entries.push(entryOf(name, value, dataBytes));
+  }
+  checkCoverage(entries, dataBytes);
+  return { entries, metadata, dataStart };
+}
+
+function parseHeader(bytes: Uint8Array): object {
   let header: unknown;
   try {
-    header = JSON.parse(
-      new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(
-        bytes.subarray(LENGTH_BYTES, dataStart),
-      ),
-    );
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: false }).decode(bytes));
   } catch (cause) {
     throw new Fault('invalid', 'safetensors: the header is not UTF-8 JSON', { field: 'header', cause });
   }
   if (typeof header !== 'object' || header === null || Array.isArray(header))
     throw bad('header', 'the header is not a JSON object');
-  return { header, dataStart };
+  return header;
+}
+
+function entryOf(name: string, value: unknown, dataBytes: number): SafetensorsEntry {
+  const parsed = Entry.safeParse(value);
+  if (!parsed.success)
+    throw bad(
+      name,
+      `${name} must have exactly dtype, shape and data_offsets: ${parsed.error.issues[0]?.message}`,
+    );
+  const { dtype: dtypeName, shape, data_offsets: offsets } = parsed.data;
+  const dtype = dtypeOfSafetensors(dtypeName);
+  if (dtype === undefined)
+    throw bad(name, `${name} has dtype ${dtypeName}: supported are ${Object.keys(DTYPES).join(', ')}`);
+  const [start, end] = offsets;
+  if (start > end || end > dataBytes)
+    throw bad(name, `${name} has data_offsets [${start}, ${end}] outside the ${dataBytes} bytes of data`);
+  const bytes = elementCount(shape) * DTYPES[dtype].bytes;
+  if (bytes !== end - start)
+    throw bad(
+      name,
+      `${name}: shape [${shape.join(', ')}] of ${dtype} is ${bytes} bytes, data_offsets hold ${end - start}`,
+    );
+  return { name, dtype, shape, start, end };
 }
 
 /**
@@ -102,47 +175,18 @@ function readHeader(bytes: Uint8Array<ArrayBuffer>): { header: object; dataStart
  * @throws Fault `invalid` naming the tensor or header field that is malformed
  */
 export function decodeSafetensors(bytes: Uint8Array<ArrayBuffer>): SafetensorsFile {
-  const { header, dataStart } = readHeader(bytes);
-  const dataBytes = bytes.length - dataStart;
+  const start = dataStartOf(bytes.length, bytes.length < LENGTH_BYTES ? undefined : bytes);
+  const { entries, metadata, dataStart } = layoutOf(bytes.subarray(LENGTH_BYTES, start), bytes.length);
   const tensors = new Map<string, TensorValue>();
-  const extents: { name: string; start: number; end: number }[] = [];
-  let metadata: Record<string, string> = {};
-  for (const [name, value] of Object.entries(header)) {
-    if (name === METADATA) {
-      const parsed = Metadata.safeParse(value);
-      if (!parsed.success) throw bad(METADATA, `${METADATA} must map strings to strings`);
-      metadata = parsed.data;
-      continue;
-    }
-    const parsed = Entry.safeParse(value);
-    if (!parsed.success)
-      throw bad(
-        name,
-        `${name} must have exactly dtype, shape and data_offsets: ${parsed.error.issues[0]?.message}`,
-      );
-    const { dtype: dtypeName, shape, data_offsets: offsets } = parsed.data;
-    const dtype = dtypeOfSafetensors(dtypeName);
-    if (dtype === undefined)
-      throw bad(name, `${name} has dtype ${dtypeName}: supported are ${Object.keys(DTYPES).join(', ')}`);
-    const [start, end] = offsets;
-    if (start > end || end > dataBytes)
-      throw bad(name, `${name} has data_offsets [${start}, ${end}] outside the ${dataBytes} bytes of data`);
+  for (const { name, dtype, shape, start, end } of entries) {
     const { array, bytes: size } = DTYPES[dtype];
-    const count = elementCount(shape);
-    if (count * size !== end - start)
-      throw bad(
-        name,
-        `${name}: shape [${shape.join(', ')}] of ${dtype} is ${count * size} bytes, data_offsets hold ${end - start}`,
-      );
-    extents.push({ name, start, end });
     const position = bytes.byteOffset + dataStart + start;
     const data =
       position % size === 0
-        ? new array(bytes.buffer, position, count)
+        ? new array(bytes.buffer, position, elementCount(shape))
         : new array(new Uint8Array(bytes.subarray(dataStart + start, dataStart + end)).buffer);
     tensors.set(name, { dtype, shape, data });
   }
-  checkCoverage(extents, dataBytes);
   return { tensors, metadata };
 }
 

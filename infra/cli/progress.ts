@@ -4,7 +4,7 @@ import { count, duration, headline } from './output.ts';
 
 const BAR_WIDTH = 24;
 
-function bar(share: number): string {
+export function progressBar(share: number): string {
   const full = Math.round(share * BAR_WIDTH);
   return '█'.repeat(full) + '░'.repeat(BAR_WIDTH - full);
 }
@@ -12,7 +12,9 @@ function bar(share: number): string {
 export function progressLine(job: JobView): string {
   if (job.status === 'queued') return 'queued';
   const last = job.history.at(-1);
-  const parts = [`${bar(job.rounds === 0 ? 0 : job.round / job.rounds)} round ${job.round}/${job.rounds}`];
+  const parts = [
+    `${progressBar(job.rounds === 0 ? 0 : job.round / job.rounds)} round ${job.round}/${job.rounds}`,
+  ];
   if (last !== undefined) {
     parts.push(`epoch ${last.epoch.toFixed(1)}/${job.epochs}`);
     parts.push(`${count(job.samplesPerSecond)} samples/s`);

@@ -4,14 +4,14 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { nativeRuntime } from '../../cloud/adapters/onnxruntime.ts';
 import { REQUEST_HEADERS } from '../../core/contracts/headers.ts';
-import { importDataset } from '../../core/datasets/import.ts';
+import { importSource } from '../../core/datasets/import.ts';
 import { generate, nextLogitsOf } from '../../core/language/generate.ts';
 import { parseLlama2c } from '../../core/language/llama2c.ts';
 import { buildLlama, LLAMA } from '../../core/onnx/builders/llama.ts';
 import { encodeModel } from '../../core/onnx/model.ts';
 import { getBlob, putBlob } from '../../core/storage/blobs.ts';
 import { type Client, createClient } from '../../infra/cli/client.ts';
-import { readText } from '../../infra/cli/datasets/text.ts';
+import { openText } from '../../infra/cli/commands/import/text.ts';
 import { type Stack, startStack } from '../../infra/local/stack.ts';
 import { llama2cFile, tinyConfig, tinyWeights } from '../unit/language/tiny-llama.ts';
 import { temporaryState } from './small-job.ts';
@@ -38,11 +38,11 @@ afterAll(async () => {
 test('adapters learn a text, and the release continues it from the edge and the cloud', async () => {
   const file = join(state.path, 'text.txt');
   await writeFile(file, TEXT);
-  const splits = await readText(file, { length: LENGTH, testShare: 0.2 });
-  const { version } = await importDataset(stack.store, {
+  const { version } = await importSource(stack.store, {
     name: 'text',
-    splits,
+    source: await openText(file, { length: LENGTH, testShare: 0.2 }),
     shards: 2,
+    heldOut: { share: 0, seed: 0 },
     now: () => new Date(),
   });
   const config = tinyConfig({

@@ -1,112 +1,115 @@
-/** A CSV file with a header line: one column is the target, all others are numeric features. */
-import { createReadStream } from 'node:fs';
+/** A CSV file (RFC 4180) with a header line, as a table. */
+import { Readable } from 'node:stream';
 import { parse as parseCsv } from 'csv-parse';
-import { type Column, columns, type Columns } from '../../../core/datasets/columns.ts';
+import { chunksOf, type DataFile } from '../../../core/datasets/data-file.ts';
+import { inSplits, type SplitFiles } from '../../../core/datasets/sources/split-files.ts';
+import { type Table, TABLE_BATCH, type TableBatch } from '../../../core/datasets/table/table.ts';
 import { Fault } from '../../../core/errors.ts';
-import { createRandom, permutation } from '../../../core/random.ts';
-
-/** Class ids are kept as I32; more classes than this is more likely a wrong column. */
-const MAX_CLASS = 1_000_000;
 
 export interface CsvOptions {
-  readonly target: string;
-  /** What the target is: the id of a class, or any number. */
-  readonly targetKind: 'class' | 'value';
-  /** Share of the rows, drawn at random with the seed, that become the test split; 0 < share < 1. */
-  readonly testShare: number;
-  readonly seed: number;
+  /** One character between cells. */
+  readonly delimiter: string;
 }
 
-export interface CsvSplits {
-  readonly train: Columns;
-  readonly test: Columns;
-  readonly features: readonly string[];
-}
-
-/**
- * @returns per row `features` F32 [columns], and `label` [] which is I32 for a class and F32 for a value
- * @throws Fault `invalid` naming the file, the line and the column of the first wrong value
- */
-export async function readCsv(path: string, options: CsvOptions): Promise<CsvSplits> {
-  const rows: Float32Array[] = [];
-  const labels: number[] = [];
-  let features: string[] | undefined;
-  const parser = parseCsv({ columns: true, info: true, bom: true, trim: true });
-  const file = createReadStream(path);
-  // pipe does not pass errors on: without this a missing file would end the process.
-  file.on('error', (error) => parser.destroy(error));
-  file.pipe(parser);
-  try {
-    for await (const { record, info } of parser as AsyncIterable<CsvRow>) {
-      features ??= featuresOf(path, Object.keys(record), options.target);
-      const place = `${path} line ${info.lines}`;
-      rows.push(Float32Array.from(features, (name) => numberOf(place, name, record[name] ?? '')));
-      const targetOf = options.targetKind === 'class' ? classOf : numberOf;
-      labels.push(targetOf(place, options.target, record[options.target] ?? ''));
-    }
-  } catch (thrown) {
-    if (thrown instanceof Fault) throw thrown;
-    throw new Fault('invalid', `${path}: ${thrown instanceof Error ? thrown.message : 'unreadable'}`, {
-      cause: thrown,
-    });
-  }
-  if (features === undefined || rows.length < 2) {
-    throw new Fault('invalid', `${path}: ${rows.length} rows; a header and at least 2 are needed`);
-  }
-  const order = permutation(rows.length, createRandom(options.seed));
-  const testRows = Math.min(rows.length - 1, Math.max(1, Math.round(rows.length * options.testShare)));
-  const label = (picked: Uint32Array): Column => {
-    const values = Array.from(picked, (row) => labels[row]!);
-    return options.targetKind === 'class'
-      ? { spec: { dtype: 'I32', shape: [] }, data: Int32Array.from(values) }
-      : { spec: { dtype: 'F32', shape: [] }, data: Float32Array.from(values) };
-  };
-  const gather = (picked: Uint32Array): Columns => {
-    const width = features.length;
-    const data = new Float32Array(picked.length * width);
-    picked.forEach((row, at) => data.set(rows[row]!, at * width));
-    return columns({
-      features: { spec: { dtype: 'F32', shape: [width] }, data },
-      label: label(picked),
-    });
-  };
-  // Ascending, so that rows stay in the file's order within each split.
-  return {
-    train: gather(order.slice(testRows).sort()),
-    test: gather(order.slice(0, testRows).sort()),
-    features,
-  };
-}
-
-interface CsvRow {
-  readonly record: Readonly<Record<string, string>>;
+interface Line {
+  readonly record: readonly string[];
   readonly info: { readonly lines: number };
 }
 
-function featuresOf(path: string, header: readonly string[], target: string): string[] {
-  if (!header.includes(target)) {
-    throw new Fault('invalid', `${path}: no column ${target}; it has ${header.join(', ')}`, {
-      field: 'target',
+/** @throws Fault `invalid` where a file has no header, or not the first file's */
+export async function csvTable(files: SplitFiles, options: CsvOptions): Promise<Table> {
+  const [first, ...others] = [...files.train, ...files.test] as [DataFile, ...DataFile[]];
+  const columns = await headerOf(first, options);
+  for (const file of others) {
+    const header = await headerOf(file, options);
+    if (header.join('\n') !== columns.join('\n'))
+      throw new Fault(
+        'invalid',
+        `${file.name}: columns ${header.join(', ')}; ${first.name} has ${columns.join(', ')}`,
+      );
+  }
+  return {
+    name: first.name,
+    bytes: files.bytes,
+    ...files.named,
+    columns,
+    textual: true,
+    read: (onRead) => inSplits(files, (file) => batches(file, columns.length, options, onRead)),
+  };
+}
+
+async function headerOf(file: DataFile, options: CsvOptions): Promise<readonly string[]> {
+  for await (const { record } of linesOf(file, options, () => {})) {
+    const twice = record.find((name, at) => record.indexOf(name) !== at);
+    if (twice !== undefined) throw new Fault('invalid', `${file.name}: two columns are called ${twice}`);
+    return record;
+  }
+  throw new Fault('invalid', `${file.name}: it is empty; a header line is needed`);
+}
+
+async function* batches(
+  file: DataFile,
+  width: number,
+  options: CsvOptions,
+  onRead: (bytes: number) => void,
+): AsyncGenerator<TableBatch> {
+  let lines: Line[] = [];
+  let isHeader = true;
+  for await (const line of linesOf(file, options, onRead)) {
+    if (!isHeader && lines.push(line) === TABLE_BATCH) {
+      yield batchOf(file, lines, width);
+      lines = [];
+    }
+    isHeader = false;
+  }
+  yield batchOf(file, lines, width);
+}
+
+function batchOf(file: DataFile, lines: readonly Line[], width: number): TableBatch {
+  const wrong = new Map<number, string>();
+  lines.forEach(({ record }, row) => {
+    if (record.length !== width) wrong.set(row, `${record.length} cells where the header has ${width}`);
+  });
+  return {
+    rows: lines.length,
+    cell: (row, column) => lines[row]!.record[column],
+    wrong,
+    placeOf: (row) => `${file.name} line ${lines[row]!.info.lines}`,
+  };
+}
+
+/** Records, quoted ones unquoted. Quotes that do not match leave the rest of the file without meaning. */
+async function* linesOf(
+  file: DataFile,
+  { delimiter }: CsvOptions,
+  onRead: (bytes: number) => void,
+): AsyncGenerator<Line> {
+  async function* counted() {
+    for await (const chunk of chunksOf(file)) {
+      onRead(chunk.length);
+      yield chunk;
+    }
+  }
+  const parser = parseCsv({
+    info: true,
+    bom: true,
+    trim: true,
+    delimiter,
+    relax_column_count: true,
+    skip_empty_lines: true,
+  });
+  const bytes = Readable.from(counted());
+  // pipe does not pass errors on: without this a missing file would end the process.
+  bytes.on('error', (error) => parser.destroy(error));
+  bytes.pipe(parser);
+  try {
+    yield* parser as AsyncIterable<Line>;
+  } catch (thrown) {
+    if (thrown instanceof Fault) throw thrown;
+    throw new Fault('invalid', `${file.name}: ${thrown instanceof Error ? thrown.message : 'unreadable'}`, {
+      cause: thrown,
     });
+  } finally {
+    bytes.destroy();
   }
-  return header.filter((name) => name !== target);
-}
-
-function numberOf(place: string, column: string, text: string): number {
-  const value = Number(text);
-  if (text === '' || !Number.isFinite(value)) {
-    throw new Fault('invalid', `${place}, column ${column}: ${JSON.stringify(text)} is no number`);
-  }
-  return value;
-}
-
-function classOf(place: string, column: string, text: string): number {
-  const value = numberOf(place, column, text);
-  if (!Number.isInteger(value) || value < 0 || value > MAX_CLASS) {
-    throw new Fault(
-      'invalid',
-      `${place}, column ${column}: ${text} is no class id: those are whole numbers from 0; for a regression say --target-kind value`,
-    );
-  }
-  return value;
 }

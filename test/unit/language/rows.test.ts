@@ -1,11 +1,5 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { textRows } from '../../../core/language/rows.ts';
-import { parseTokenizer } from '../../../core/language/tokenizer.ts';
-import { readText } from '../../../infra/cli/datasets/text.ts';
-import { tokenizerFile } from './tokenizer-file.ts';
 
 const counting = (count: number) => Array.from({ length: count }, (_, i) => i);
 
@@ -44,47 +38,5 @@ describe('rows of a text', () => {
     const { train } = textRows([vocabulary - 1, 0, 1, 2], { length: 1, vocabulary, testShare: 0.5 });
     expect(train.tensors['tokens']!.spec).toEqual({ dtype, shape: [1] });
     expect([...train.tensors['tokens']!.data]).toEqual([vocabulary - 1]);
-  });
-});
-
-describe('a text file', () => {
-  let folder: string;
-  const file = (name: string) => join(folder, name);
-  const TOKENIZER = tokenizerFile([
-    [' ', -9],
-    ['a', -9],
-    ['aa', -1],
-  ]);
-  beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'causeway-text-'));
-    await writeFile(file('text.txt'), 'aaaé aaaé aaaé');
-    await writeFile(file('tokenizer.bin'), TOKENIZER);
-    await writeFile(file('latin1.txt'), Uint8Array.of(0x61, 0xe9, 0x61));
-  });
-  afterAll(() => rm(folder, { recursive: true, force: true }));
-
-  test('is bytes without a tokenizer', async () => {
-    const { train, test } = await readText(file('text.txt'), { length: 3, testShare: 0.5 });
-    const bytes = [...new TextEncoder().encode('aaaé aaaé aaaé')];
-    expect([...train.tensors['tokens']!.data]).toEqual(bytes.slice(0, 6));
-    expect([...train.tensors['targets']!.data]).toEqual(bytes.slice(1, 7));
-    expect(test.tensors['tokens']!.spec).toEqual({ dtype: 'U8', shape: [3] });
-  });
-  test('is tokens with one', async () => {
-    const options = { length: 2, testShare: 0.5, tokenizer: file('tokenizer.bin') };
-    const { train } = await readText(file('text.txt'), options);
-    const tokens = [...parseTokenizer(TOKENIZER).encode('aaaé aaaé aaaé')];
-    expect([...train.tensors['tokens']!.data]).toEqual(tokens.slice(0, train.rows * 2));
-    expect(train.tensors['tokens']!.spec).toEqual({ dtype: 'U16', shape: [2] });
-  });
-  test('that cannot be used is named', async () => {
-    const options = { length: 1, testShare: 0.5 };
-    await expect(readText(file('none.txt'), options)).rejects.toThrow('none.txt: cannot be read (ENOENT)');
-    await expect(
-      readText(file('latin1.txt'), { ...options, tokenizer: file('tokenizer.bin') }),
-    ).rejects.toThrow('latin1.txt: it is not UTF-8');
-    await expect(readText(file('text.txt'), { ...options, tokenizer: file('text.txt') })).rejects.toThrow(
-      'not a llama2.c tokenizer',
-    );
   });
 });

@@ -1,0 +1,47 @@
+/** Rows that cannot be read: counted, the first of them kept, and never more of them than are allowed. */
+import type { LeftOutRows } from '../contracts/dataset.ts';
+import { Fault } from '../errors.ts';
+
+/** How many are listed. */
+const LISTED = 10;
+/** Beyond what is allowed: so many wrong rows are a wrong option, and the rest of the file is not worth reading. */
+const GIVE_UP_AFTER = 1000;
+
+export interface BadRows {
+  /** @param place such as `iris.csv line 7` @throws Fault `invalid` where there is no end of them */
+  report(place: string, reason: string): void;
+  /** @throws Fault `invalid` with the first of them where they are more than allowed */
+  check(): void;
+  /** @returns undefined where there is none */
+  leftOut(): LeftOutRows | undefined;
+}
+
+/** @param allowed how many may be left out */
+export function badRows(allowed: number): BadRows {
+  const first: { place: string; reason: string }[] = [];
+  let count = 0;
+  const refuse = (isAll: boolean): never => {
+    const lines = first.map(({ place, reason }) => `  ${place}: ${reason}`);
+    const more = count - first.length;
+    if (more > 0) lines.push(`  and ${more} more`);
+    const rows = `${count}${isAll ? '' : ' or more'} ${count === 1 ? 'row' : 'rows'}`;
+    const limit = allowed === 0 ? '' : `, more than the ${allowed} that may be left out`;
+    throw new Fault(
+      'invalid',
+      `${rows} cannot be read${limit}; nothing was imported:\n${lines.join('\n')}\n` +
+        'Mend them, or leave such rows out with --max-bad-rows N or --skip-bad-rows.',
+      { field: 'rows' },
+    );
+  };
+  return {
+    report(place, reason) {
+      count++;
+      if (first.length < LISTED) first.push({ place, reason });
+      if (count >= allowed + GIVE_UP_AFTER) refuse(false);
+    },
+    check() {
+      if (count > allowed) refuse(true);
+    },
+    leftOut: () => (count === 0 ? undefined : { count, first }),
+  };
+}
