@@ -50,8 +50,10 @@ export function columnEncoder(
     }
     if (texts !== undefined)
       return typeof cell === 'object' ? numberOf(cell, dtype) : numberOf(texts.idOf(String(cell)), dtype);
-    const value = numberOf(cell, dtype);
-    return isClass && typeof value === 'number' ? (notAnId(value) ?? value) : value;
+    if (!isClass) return numberOf(cell, dtype);
+    const id = numberOf(cell, 'F64');
+    const reason = typeof id === 'number' ? notAnId(id) : undefined;
+    return reason === undefined ? id : `${reason}; of a regression say --target-kind value`;
   };
   return {
     column,

@@ -17,19 +17,22 @@ const LIMITS: Readonly<Record<Exclude<FeatureDType, 'F32' | 'F64'>, readonly [nu
 
 /** @returns the number, or why there is none */
 export function numberOf(cell: Cell, dtype: FeatureDType): number | string {
-  const value = typeof cell === 'string' && cell.trim() === '' ? NaN : Number(isScalar(cell) ? cell : NaN);
-  const shown = typeof cell === 'string' ? JSON.stringify(cell) : shorten(cell);
-  if (!Number.isFinite(value)) return `${shown} is no number`;
+  const value = typeof cell === 'string' ? parse(cell) : isScalar(cell) ? Number(cell) : NaN;
+  if (!Number.isFinite(value)) return `${shown(cell)} is no number`;
   if (dtype === 'F64') return value;
-  if (dtype === 'F32') return Number.isFinite(Math.fround(value)) ? value : `${shown} is too large for F32`;
+  if (dtype === 'F32')
+    return Number.isFinite(Math.fround(value)) ? value : `${shown(cell)} is too large for F32`;
   const [low, high] = LIMITS[dtype];
   if (Number.isInteger(value) && value >= low && value <= high) return value;
-  return `${shown} is not ${dtype}: that is whole numbers from ${low} to ${high}`;
+  return `${shown(cell)} is not ${dtype}: that is whole numbers from ${low} to ${high}`;
 }
+
+/** Number() takes an empty text for 0. */
+const parse = (text: string) => (text.trim() === '' ? NaN : Number(text));
 
 const isScalar = (cell: Cell) => cell !== null && cell !== undefined && typeof cell !== 'object';
 
-function shorten(cell: Cell): string {
+function shown(cell: Cell): string {
   if (typeof cell === 'bigint') return String(cell);
   const text = JSON.stringify(cell) ?? 'nothing';
   return text.length > 40 ? `${text.slice(0, 40)} …` : text;

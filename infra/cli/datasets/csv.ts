@@ -1,6 +1,6 @@
 /** A CSV file (RFC 4180) with a header line, as a table. */
 import { Readable } from 'node:stream';
-import { parse as parseCsv } from 'csv-parse';
+import { parse as parseCsv, type Parser } from 'csv-parse';
 import { chunksOf, type DataFile } from '../../../core/datasets/data-file.ts';
 import { inSplits, type SplitFiles } from '../../../core/datasets/sources/split-files.ts';
 import { type Table, TABLE_BATCH, type TableBatch } from '../../../core/datasets/table/table.ts';
@@ -39,7 +39,8 @@ export async function csvTable(files: SplitFiles, options: CsvOptions): Promise<
 }
 
 async function headerOf(file: DataFile, options: CsvOptions): Promise<readonly string[]> {
-  for await (const { record } of linesOf(file, options, () => {})) {
+  for await (const [line] of linesOf(file, options, () => {})) {
+    const record = line?.record ?? [];
     const twice = record.find((name, at) => record.indexOf(name) !== at);
     if (twice !== undefined) throw new Fault('invalid', `${file.name}: two columns are called ${twice}`);
     return record;
@@ -53,16 +54,11 @@ async function* batches(
   options: CsvOptions,
   onRead: (bytes: number) => void,
 ): AsyncGenerator<TableBatch> {
-  let lines: Line[] = [];
   let isHeader = true;
-  for await (const line of linesOf(file, options, onRead)) {
-    if (!isHeader && lines.push(line) === TABLE_BATCH) {
-      yield batchOf(file, lines, width);
-      lines = [];
-    }
+  for await (const lines of linesOf(file, options, onRead)) {
+    yield batchOf(file, isHeader ? lines.slice(1) : lines, width);
     isHeader = false;
   }
-  yield batchOf(file, lines, width);
 }
 
 function batchOf(file: DataFile, lines: readonly Line[], width: number): TableBatch {
@@ -78,32 +74,37 @@ function batchOf(file: DataFile, lines: readonly Line[], width: number): TableBa
   };
 }
 
-/** Records, quoted ones unquoted. Quotes that do not match leave the rest of the file without meaning. */
+/** Records, quoted ones unquoted, a batch at a time. Quotes that do not match leave the rest of a file without meaning. */
 async function* linesOf(
   file: DataFile,
   { delimiter }: CsvOptions,
   onRead: (bytes: number) => void,
-): AsyncGenerator<Line> {
+): AsyncGenerator<readonly Line[]> {
   async function* counted() {
     for await (const chunk of chunksOf(file)) {
       onRead(chunk.length);
       yield chunk;
     }
   }
-  const parser = parseCsv({
+  const format = {
     info: true,
     bom: true,
     trim: true,
     delimiter,
     relax_column_count: true,
     skip_empty_lines: true,
-  });
+    // It is a Transform, and hands its options on: sixteen records at a time would be the default.
+    readableHighWaterMark: TABLE_BATCH,
+  };
+  const parser = parseCsv(format);
+  // Errors are asked for when their turn comes; unheard they would end the process.
+  parser.on('error', () => {});
   const bytes = Readable.from(counted());
-  // pipe does not pass errors on: without this a missing file would end the process.
+  // pipe does not pass errors on.
   bytes.on('error', (error) => parser.destroy(error));
   bytes.pipe(parser);
   try {
-    yield* parser as AsyncIterable<Line>;
+    yield* readAll(parser);
   } catch (thrown) {
     if (thrown instanceof Fault) throw thrown;
     throw new Fault('invalid', `${file.name}: ${thrown instanceof Error ? thrown.message : 'unreadable'}`, {
@@ -111,5 +112,33 @@ async function* linesOf(
     });
   } finally {
     bytes.destroy();
+    parser.destroy();
   }
+}
+
+/** What a parser has ready, at once: a turn of the event loop for each record would cost more than the record. */
+async function* readAll(parser: Parser): AsyncGenerator<readonly Line[]> {
+  for (;;) {
+    const lines: Line[] = [];
+    while (lines.length < TABLE_BATCH) {
+      const line = parser.read() as Line | null;
+      if (line === null) break;
+      lines.push(line);
+    }
+    if (lines.length > 0) yield lines;
+    else if (parser.errored !== null) throw parser.errored;
+    else if (parser.readableEnded) return;
+    else await changeOf(parser);
+  }
+}
+
+function changeOf(parser: Parser): Promise<void> {
+  return new Promise((resolve) => {
+    const events = ['readable', 'end', 'error', 'close'];
+    const settle = () => {
+      for (const event of events) parser.off(event, settle);
+      resolve();
+    };
+    for (const event of events) parser.on(event, settle);
+  });
 }

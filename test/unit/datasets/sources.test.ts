@@ -41,7 +41,10 @@ describe.each(FORMATS)('$name', ({ open, values }) => {
     }
     for (const [name, wanted] of Object.entries(values)) {
       const labels = columns.find(({ tensor, element }) => tensor === name && element === undefined)?.labels;
-      const found = Array.from(all!.tensors[name]!.data, (value) => labels?.[Number(value)] ?? Number(value));
+      const found = Array.from<number | bigint, number | string>(
+        all!.tensors[name]!.data,
+        (value) => labels?.[Number(value)] ?? Number(value),
+      );
       expect(found, name).toEqual(wanted);
       expect(labels, name).toEqual(labels?.toSorted());
     }
