@@ -121,5 +121,13 @@ async function* contentOf(file: DataFile, place: Place): AsyncGenerator<Uint8Arr
 
 /** By the platform's own inflate. */
 function inflated(chunks: AsyncIterable<Uint8Array<ArrayBuffer>>): AsyncIterable<Uint8Array> {
-  return ReadableStream.from(chunks).pipeThrough(new DecompressionStream('deflate-raw'));
+  const next = chunks[Symbol.asyncIterator]();
+  const packed = new ReadableStream<Uint8Array<ArrayBuffer>>({
+    async pull(controller) {
+      const { done, value } = await next.next();
+      if (done === true) controller.close();
+      else controller.enqueue(value);
+    },
+  });
+  return packed.pipeThrough(new DecompressionStream('deflate-raw'));
 }

@@ -43,7 +43,7 @@ export const EXPECTED = JSON.parse(await readFile(join(FIXTURES, 'expected.json'
 
 export interface Format {
   readonly name: string;
-  open(): Promise<DatasetSource>;
+  readonly open: () => Promise<DatasetSource>;
   /** Values by tensor, of all rows in order, split by split; of classes with labels the texts. */
   readonly values: Readonly<Record<string, readonly (number | string)[]>>;
 }
@@ -142,8 +142,8 @@ export const FORMATS: readonly Format[] = [
     name: 'text',
     open: () => textSource(memoryFile('a.txt', 'abcdefghijkl'), { length: 2, testShare: 0.4 }),
     values: {
-      tokens: [...'abcdef', ...'hijk'].map((letter) => letter.charCodeAt(0)),
-      targets: [...'bcdefg', ...'ijkl'].map((letter) => letter.charCodeAt(0)),
+      tokens: Array.from('abcdefhijk', (letter) => letter.charCodeAt(0)),
+      targets: Array.from('bcdefgijkl', (letter) => letter.charCodeAt(0)),
     },
   },
   {

@@ -42,7 +42,7 @@ test('a folder is a class, and the seed mixes them', async () => {
     return name;
   });
   expect(seen).not.toContain(undefined);
-  expect([...train!.tensors['label']!.data].map(Number).sort()).toEqual([0, 0, 0, 1, 1, 1]);
+  expect([...train!.tensors['label']!.data].map(Number).sort((a, b) => a - b)).toEqual([0, 0, 0, 1, 1, 1]);
   expect(held!.rows).toBe(2);
   expect((await collect(await open(1)))['train']).toEqual(train);
   const orders = await Promise.all(

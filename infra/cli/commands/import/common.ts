@@ -58,7 +58,7 @@ export function withFiles(command: Command, what: string): Command {
   return command
     .addOption(
       new Option('--file <file>', `${what}; may be given several times`)
-        .argParser<string[]>((text, earlier = []) => several(text, earlier))
+        .argParser((text: string, earlier: string[] | undefined) => several(text, earlier ?? []))
         .makeOptionMandatory(),
     )
     .addOption(
