@@ -203,14 +203,14 @@ test(
   { timeout: 120_000 },
   async () => {
     const path = join(state.path, 'big.npy');
-    await writeBigFile(path, 'numpy', 100 << 20);
+    await writeBigFile(path, 'numpy', 60 << 20);
     const args = words(`import numpy killed --file ${path} --shard-size 1 --json`);
     const ended = new Promise<Ended>((resolve) => {
       const child = start(args, resolve);
       const watch = async () => {
         while (child.exitCode === null) {
           if ((await stack.store.list(datasetPrefix('killed'))).objects.length > 2) child.kill('SIGKILL');
-          await new Promise((resolve) => setTimeout(resolve, 20));
+          await new Promise((resolve) => setTimeout(resolve, 5));
         }
       };
       watch().catch(() => child.kill('SIGKILL'));
