@@ -75,6 +75,7 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
       outputs: outputs.map((tensor) => ({ ...tensor, shape: [...tensor.shape] })),
     },
     metrics,
+    ...(spec.release.routing === undefined ? {} : { routing: spec.release.routing }),
     lineage: { job, dataset: plan.dataset, graph: spec.model.graph },
     createdAt: now().toISOString(),
   }));

@@ -4,18 +4,26 @@
 export const REQUEST_HEADERS = {
   /** Milliseconds the client will wait for the answer, 1 to 600000. */
   deadline: 'x-causeway-deadline-ms',
-  /** `edge`, `cloud` or `auto` (default). */
+  /** `auto`, `edge`, `cloud`, `edge-only`, `cloud-only`, or a target's name; left out: what the release says, or `auto`. */
   target: 'x-causeway-target',
+  /** Places and names of targets, with commas: none of them is asked. */
+  exclude: 'x-causeway-exclude',
+  /** Money for the request, in millionths of a US dollar. */
+  costCeiling: 'x-causeway-cost-ceiling',
+  /** `fp32` or `int8`, asked by the router of a target that has both. */
+  variant: 'x-causeway-variant',
   requestId: 'x-request-id',
   traceparent: 'traceparent',
 } as const;
 
 /** Answered by the router. */
 export const RESPONSE_HEADERS = {
-  /** `edge` or `cloud`: who computed the answer. */
+  /** Who computed the answer: `edge`, `cloud`, or a target's name such as `edge-int8` or `cloud-eu`. */
   target: 'x-causeway-target',
   /** A short machine-readable phrase, see core/routing. */
   reason: 'x-causeway-reason',
+  /** Why the answer is less than it might have been: `variant`, a less exact one gave it, in time. */
+  degraded: 'x-causeway-degraded',
   requestId: 'x-request-id',
   serverTiming: 'server-timing',
   traceparent: 'traceparent',
@@ -36,3 +44,6 @@ export const TARGET_HEADERS = {
   /** `1` where the model had to be loaded for this request. */
   cold: 'x-causeway-cold',
 } as const;
+
+/** Told by an inference target to the router, beside the answer and not to the client: core/routing/told.ts. */
+export const TOLD_HEADER = 'x-causeway-routing';

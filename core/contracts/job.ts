@@ -7,6 +7,7 @@ import { LoraSpec } from './lora.ts';
 import { ParametersSpec } from './parameters.ts';
 import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, V1 } from './primitives.ts';
 import { OmittedVariants } from './release.ts';
+import { RoutingDefaults } from './routing-defaults.ts';
 
 /**
  * Local SGD (Stich 2019, arXiv:1805.09767): in each synchronous round every shard takes `localSteps` optimizer steps
@@ -47,6 +48,7 @@ export const TrainSpec = z.strictObject({
        * than `tolerance` worse than the float32 model's, in the metric's own unit.
        */
       int8: z.strictObject({ tolerance: z.number().min(0).default(0.005) }).optional(),
+      routing: RoutingDefaults.optional(),
     })
     .prefault({}),
 });

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { DTYPE_NAMES } from '../tensors/dtypes.ts';
 import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, V1 } from './primitives.ts';
+import { RoutingDefaults } from './routing-defaults.ts';
 
 export const SignatureTensor = z.strictObject({
   name: z.string().min(1),
@@ -62,6 +63,8 @@ export const Release = z.strictObject({
   adapter: Adapter.optional(),
   signature: z.strictObject({ inputs: z.array(SignatureTensor), outputs: z.array(SignatureTensor) }),
   metrics: Metrics,
+  /** For requests that do not say it themselves. */
+  routing: RoutingDefaults.optional(),
   lineage: z.strictObject({
     job: JobId,
     dataset: z.strictObject({ name: Name, version: Ordinal }),

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { TARGETS } from '../routing/targets.ts';
 import { VARIANT_NAMES } from '../registry/variant-names.ts';
 
 export const TargetView = z.strictObject({
@@ -21,13 +20,15 @@ export type TargetView = z.infer<typeof TargetView>;
 
 /** `GET /v1/routing`: what this router isolate knows of its targets. */
 export const RoutingView = z.strictObject({
-  targets: z.strictObject({ edge: TargetView, cloud: TargetView }),
+  /** By name; further regions of the cloud are `cloud-<region>`. */
+  targets: z.object({ edge: TargetView, cloud: TargetView }).catchall(TargetView),
   /** The last decisions, newest first, at most 50. */
   recent: z.array(
     z.strictObject({
       at: z.iso.datetime(),
       model: z.string(),
-      target: z.enum(TARGETS),
+      /** By name: `edge-int8` where the edge has a choice of variants. */
+      target: z.string(),
       reason: z.string(),
       /** Milliseconds the decision expected and what it came to. */
       predictedMs: z.number().nullable(),

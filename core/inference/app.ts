@@ -3,6 +3,7 @@
  * github.com/kserve/open-inference-protocol, "HTTP/REST".
  */
 import { type Context, Hono } from 'hono';
+import { TOLD_HEADER } from '../contracts/headers.ts';
 import { releaseKey } from '../contracts/keys.ts';
 import { Fault } from '../errors.ts';
 import type { Defer } from './background.ts';
@@ -42,8 +43,9 @@ export function createInferenceApp(options: InferenceAppOptions): InferenceApp {
 
   const describe: Handler = async (c) => {
     const [model, version, defer] = modelOf(c);
-    const { release, versions } = await service.describe(model, version, defer);
-    return Response.json(modelMetadata(model, versions, release.signature));
+    const { release, versions, told } = await service.describe(model, version, defer);
+    const headers: Record<string, string> = told === undefined ? {} : { [TOLD_HEADER]: told };
+    return Response.json(modelMetadata(model, versions, release.signature), { headers });
   };
 
   const modelReady: Handler = async (c) => {

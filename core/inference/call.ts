@@ -3,11 +3,15 @@
  * method takes half as long as a `fetch` through it (developers.cloudflare.com/workers/runtime-apis/rpc).
  */
 
+import type { VariantName } from '../registry/variant-names.ts';
+
 /** Everything in it can be cloned. */
 export interface InferCall {
   readonly model: string;
   /** Undefined: the stable channel's. */
   readonly version: string | undefined;
+  /** Wanted of the release; undefined: the usual one. */
+  readonly variant?: VariantName | undefined;
   /** JSON. */
   readonly body: Uint8Array;
   /** How long the answer is waited for. */

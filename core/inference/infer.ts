@@ -1,5 +1,6 @@
 /** One infer request: its place among the others, its answer; over HTTP or called directly by the router. */
-import { REQUEST_HEADERS, TARGET_HEADERS } from '../contracts/headers.ts';
+import { REQUEST_HEADERS, TARGET_HEADERS, TOLD_HEADER } from '../contracts/headers.ts';
+import { VARIANT_NAMES, type VariantName } from '../registry/variant-names.ts';
 import { errorBody, Fault } from '../errors.ts';
 import type { Defer } from './background.ts';
 import { readJsonBytes } from './body.ts';
@@ -48,6 +49,7 @@ interface Demand {
   readonly body: Uint8Array;
   readonly deadlineAt: number;
   readonly signal?: { readonly aborted: boolean };
+  readonly variant?: VariantName | undefined;
 }
 
 export function createInfer(
@@ -101,6 +103,7 @@ export function createInfer(
     headers[TARGET_HEADERS.variant] = outcome.variant;
     headers[TARGET_HEADERS.cold] = outcome.cold ? '1' : '0';
     headers[TARGET_HEADERS.batch] = String(outcome.rows);
+    if (outcome.told !== undefined) headers[TOLD_HEADER] = outcome.told;
     return { status: 200, headers, body: outcome.body };
   }
 
@@ -108,17 +111,19 @@ export function createInfer(
     async overHttp(request, model, version, defer) {
       const reply = await answer(model, version, defer, async (startedAt) => {
         const deadlineAt = startedAt + deadlineOf(request.headers);
-        return { deadlineAt, body: await readJsonBytes(request, config.maxBodyBytes) };
+        const variant = variantOf(request.headers);
+        return { deadlineAt, variant, body: await readJsonBytes(request, config.maxBodyBytes) };
       });
       return toResponse(reply);
     },
-    async directly({ model, version, body, deadlineMs, ticket }, defer) {
+    async directly({ model, version, variant, body, deadlineMs, ticket }, defer) {
       const signal = { aborted: false };
       calls.set(ticket, signal);
       try {
         return await answer(model, version, defer, (startedAt) => ({
           body,
           deadlineAt: startedAt + deadlineMs,
+          variant,
           signal,
         }));
       } finally {
@@ -142,6 +147,16 @@ function deadlineOf(headers: Headers): number {
   if (text === null) return Infinity;
   if (/^\d{1,9}$/.test(text)) return Number(text);
   throw new Fault('invalid', `${field}: must be a whole number of milliseconds`, { field });
+}
+
+/** @throws Fault `invalid` naming the header */
+function variantOf(headers: Headers): VariantName | undefined {
+  const field = REQUEST_HEADERS.variant;
+  const text = headers.get(field);
+  if (text === null) return undefined;
+  const found = VARIANT_NAMES.find((name) => name === text);
+  if (found !== undefined) return found;
+  throw new Fault('invalid', `${field}: must be one of ${VARIANT_NAMES.join(', ')}`, { field });
 }
 
 /** Microseconds are kept where the clock has them. */

@@ -17,7 +17,8 @@ import { type After, createRunQueue, type RunQueue } from './run-queue.ts';
 import type { InferenceRuntime, ModelSession } from './runtime.ts';
 import { createSessionCache, type Lease, type ModelFile } from './session-cache.ts';
 import type { TensorSpec } from '../tensors/tensor.ts';
-import { chooseVariant } from './variants.ts';
+import { tell } from '../routing/told.ts';
+import { chooseVariant, offeredVariants, preferenceFor } from './variants.ts';
 
 export interface InferenceResult {
   /** JSON. */
@@ -29,6 +30,8 @@ export interface InferenceResult {
   readonly cold: boolean;
   /** In the run that computed the answer: more than were asked where requests ran as one batch. */
   readonly rows: number;
+  /** To the router, see core/routing/told.ts; undefined: nothing. */
+  readonly told: string | undefined;
 }
 
 /** @see InferenceService.infer */
@@ -41,6 +44,8 @@ export interface InferenceRequest {
   readonly deadlineAt: number;
   /** Aborted when nobody wants the answer any more. */
   readonly signal?: { readonly aborted: boolean };
+  /** Wanted before what is usual here; a release that has none of the kind is served all the same. */
+  readonly variant?: VariantName | undefined;
 }
 
 export interface InferenceService {
@@ -53,7 +58,11 @@ export interface InferenceService {
     model: string,
     version: string | undefined,
     defer: Defer,
-  ): Promise<{ readonly release: Release; readonly versions: readonly number[] }>;
+  ): Promise<{
+    readonly release: Release;
+    readonly versions: readonly number[];
+    readonly told: string | undefined;
+  }>;
   /** Loads the model where it is not loaded yet. */
   warm(model: string, version: string | undefined, defer: Defer): Promise<Release>;
 }
@@ -73,6 +82,7 @@ export function createInferenceService(options: ServiceOptions): InferenceServic
   const { runtime, store, config, clock, after, report } = options;
   const { batching } = config;
   const begin = createArrivals();
+  const tellings = new WeakMap<Release, { readonly text: string | undefined }>();
   const sessions = createSessionCache<RunQueue>({ limitBytes: config.sessionBytes, clock });
   const catalog = createCatalog({
     store,
@@ -80,20 +90,31 @@ export function createInferenceService(options: ServiceOptions): InferenceServic
     freshness: config.freshness,
     report,
     // Called from work that is deferred already.
-    prepare: async (release) => (await acquire(release, () => undefined)).done(),
+    prepare: async (release) => (await acquire(release, undefined, () => undefined)).done(),
   });
 
   async function acquire(
     release: Release,
+    asked: VariantName | undefined,
     defer: Defer,
   ): Promise<Lease<RunQueue> & { readonly variant: VariantName }> {
-    const { name, file } = chooseVariant(release, config.variants);
+    const { name, file } = chooseVariant(release, preferenceFor(release, config.variants, asked));
     const load = async () => {
       const session = await loadRelease(runtime, store, release, file);
       return createRunQueue(session, { limits: limitsOf(release, name, file.bytes), clock, after });
     };
     const lease = await sessions.acquire(file, load, defer);
     return { ...lease, variant: name };
+  }
+
+  /** Of a release always the same, and written with every answer. */
+  function tellOf(release: Release): string | undefined {
+    const known = tellings.get(release);
+    if (known !== undefined) return known.text;
+    const variants = offeredVariants(release, config.variants, config.sessionBytes);
+    const text = tell({ ...release.routing, variants });
+    tellings.set(release, { text });
+    return text;
   }
 
   function limitsOf({ signature }: Release, variant: VariantName, bytes: number): BatchLimits | undefined {
@@ -104,10 +125,11 @@ export function createInferenceService(options: ServiceOptions): InferenceServic
 
   async function leased<T>(
     { release }: Choice,
+    asked: VariantName | undefined,
     defer: Defer,
     use: (lease: Awaited<ReturnType<typeof acquire>>) => Promise<T>,
   ): Promise<T> {
-    const lease = await acquire(release, defer);
+    const lease = await acquire(release, asked, defer);
     try {
       return await use(lease);
     } finally {
@@ -117,11 +139,11 @@ export function createInferenceService(options: ServiceOptions): InferenceServic
 
   return {
     begin: (model, version, now) => begin(version === undefined ? model : `${model}/${version}`, now),
-    async infer({ model, version, body, deadlineAt, signal }, arrival, defer) {
+    async infer({ model, version, body, deadlineAt, signal, variant: asked }, arrival, defer) {
       const choice = await catalog.resolve(model, version, defer);
       const { release } = choice;
       const { id, inputs, outputs } = parseInferRequest(body, release.signature);
-      return leased(choice, defer, async ({ session, cold, variant }) => {
+      return leased(choice, asked, defer, async ({ session, cold, variant }) => {
         const { values, rows } = await session.run({ inputs, outputs, deadlineAt, signal }, arrival, defer);
         const named = outputs.map((name) => ({ name, value: values[name]! }));
         return {
@@ -130,17 +152,22 @@ export function createInferenceService(options: ServiceOptions): InferenceServic
           variant,
           cold: cold || choice.cold,
           rows,
+          told: tellOf(release),
         };
       });
     },
     async describe(model, version, defer) {
       const { release } = await catalog.resolve(model, version, defer);
       const last = await headOf(store, (n) => releaseKey(model, n), release.release);
-      return { release, versions: Array.from({ length: last }, (_, index) => index + 1) };
+      return {
+        release,
+        told: tellOf(release),
+        versions: Array.from({ length: last }, (_, index) => index + 1),
+      };
     },
     async warm(model, version, defer) {
       const choice = await catalog.resolve(model, version, defer);
-      return leased(choice, defer, async () => choice.release);
+      return leased(choice, undefined, defer, async () => choice.release);
     },
   };
 }

@@ -2,6 +2,7 @@
 import type { Release, Variant } from '../contracts/release.ts';
 import { Fault } from '../errors.ts';
 import { VARIANT_NAMES, type VariantName } from '../registry/variant-names.ts';
+import { MEMORY_FACTOR } from './config.ts';
 
 /** Most wanted first. */
 export type Preference = readonly [VariantName, ...VariantName[]];
@@ -9,6 +10,29 @@ export type Preference = readonly [VariantName, ...VariantName[]];
 export interface ChosenVariant {
   readonly name: VariantName;
   readonly file: Variant;
+}
+
+/**
+ * A target's preference for one release: what is asked for first, then what the release prefers, of those that the
+ * target serves at all.
+ */
+export function preferenceFor(
+  { routing }: Pick<Release, 'routing'>,
+  served: Preference,
+  asked?: VariantName,
+): Preference {
+  const first = [asked, routing?.variant].find((name) => name !== undefined && served.includes(name));
+  return first === undefined ? served : [first, ...served.filter((name) => name !== first)];
+}
+
+/**
+ * Variants that the router may choose from, the usual one first: those there are, if all of them together take no more
+ * than half of the memory for models. More would put each other, or other models, out.
+ */
+export function offeredVariants(release: Release, served: Preference, sessionBytes: number): VariantName[] {
+  const offered = preferenceFor(release, served).filter((name) => release.variants[name] !== undefined);
+  const bytes = offered.reduce((sum, name) => sum + release.variants[name]!.bytes, 0);
+  return bytes * MEMORY_FACTOR <= sessionBytes / 2 ? offered : offered.slice(0, 1);
 }
 
 /** @throws Fault `unavailable` where the release has none of them: another target may serve another */

@@ -1,9 +1,12 @@
 /**
- * The rules around every policy, in order: a pin and a cost ceiling exclude; what failed this request is not asked
- * again; a half-open target gets its one trial; an ejected one is left out while another is healthy; among the rest
- * the policy ranks.
+ * The rules around every policy, in order: a pin, exclusions and a cost ceiling leave what there is to choose from;
+ * what failed this request is not asked again; what is full is left out while something has room; a degraded variant is
+ * for when nothing else is in time; a half-open target gets its one trial; an ejected one is left out while another
+ * is healthy; among the rest the policy ranks.
  */
+import { isFull, isInTime } from './admission.ts';
 import { affordable, attemptLimit } from './limits.ts';
+import { PROBE_SHARE, STALE_MS } from './policies/predictive.ts';
 import {
   type Decision,
   least,
@@ -16,6 +19,7 @@ import {
   type View,
 } from './policy.ts';
 import type { TargetId } from './targets.ts';
+import { hostOf } from './variants.ts';
 
 export interface Choice<Memory = unknown> extends Decision {
   /** Milliseconds this attempt may take: what it leaves of the deadline is for the fallback. */
@@ -30,13 +34,17 @@ export interface Choice<Memory = unknown> extends Decision {
 }
 
 /** Why the request itself rules a target out. */
-export const EXCLUSIONS = ['pinned-elsewhere', 'above-cost-ceiling', 'tried'] as const;
+export const EXCLUSIONS = ['pinned-elsewhere', 'excluded', 'above-cost-ceiling', 'tried'] as const;
 export type Exclusion = (typeof EXCLUSIONS)[number];
+
+/** @param by a place, or a target's name */
+const isMeant = ({ id, place }: TargetSnapshot, by: TargetId) => place === by || id === by;
 
 /** @returns undefined where it may be chosen, whatever its health */
 export function exclusionOf(request: RouteRequest, target: TargetSnapshot): Exclusion | undefined {
-  const { pin, costCeiling = Infinity, tried } = request;
-  if (pin !== undefined && target.place !== pin) return 'pinned-elsewhere';
+  const { pin, exclude, costCeiling = Infinity, tried } = request;
+  if (pin !== undefined && !isMeant(target, pin)) return 'pinned-elsewhere';
+  if (exclude?.some((each) => isMeant(target, each)) === true) return 'excluded';
   if (target.cost > costCeiling) return 'above-cost-ceiling';
   return tried.includes(target.id) ? 'tried' : undefined;
 }
@@ -55,13 +63,21 @@ type Taken<Memory> = Pick<Choice<Memory>, 'memory' | 'probes'> & {
  * @param view its targets are all that are configured, the edge first
  * @returns undefined where there is no target left
  */
-export function decide<Memory>(
+export const decide = <Memory>(
   policy: Policy<Memory>,
   view: View,
   memory: Memory,
+): Choice<Memory> | undefined => decideAmong(policy, view, eligible(view.request, view.targets), memory);
+
+/** @param open the eligible ones, where the caller has them already */
+export function decideAmong<Memory>(
+  policy: Policy<Memory>,
+  view: View,
+  open: readonly TargetSnapshot[],
+  memory: Memory,
 ): Choice<Memory> | undefined {
-  const open = eligible(view.request, view.targets);
-  const taken = choose(policy, { ...view, targets: open }, memory);
+  const { request } = view;
+  const taken = request.tried.length > 0 ? again(view, open, memory) : choose(policy, view, open, memory);
   if (taken === undefined) return undefined;
   const decision: Decision = { ...predict(taken.target), reason: taken.reason };
   return {
@@ -70,34 +86,85 @@ export function decide<Memory>(
     probes: taken.probes,
     shadow: taken.shadow && predict(taken.shadow),
     considered: open.map(predict),
-    limitMs: attemptLimit(decision, view.request, open),
+    limitMs: attemptLimit(decision, request, open),
   };
 }
 
-function choose<Memory>(policy: Policy<Memory>, view: View, memory: Memory): Taken<Memory> | undefined {
-  const { request, targets: open } = view;
+const isHealthy = ({ health }: TargetSnapshot) => health === 'healthy';
+
+/** Those of them that are so, where there are any. */
+function preferably(targets: readonly TargetSnapshot[], is: (target: TargetSnapshot) => boolean) {
+  const such = targets.filter(is);
+  return such.length > 0 ? such : targets;
+}
+
+/** One failure is enough for a request: no probes, no trials, but what is healthy first, and another isolate before the same. */
+function again<Memory>(
+  { request: { tried }, targets: all }: View,
+  open: readonly TargetSnapshot[],
+  memory: Memory,
+): Taken<Memory> | undefined {
+  const room = open.filter((target) => !isFull(target));
+  if (room.length === 0) return undefined;
+  const failed = all.filter(({ id }) => tried.includes(id)).map(hostOf);
+  const elsewhere = preferably(preferably(room, isHealthy), (target) => !failed.includes(hostOf(target)));
+  const exact = preferably(elsewhere, ({ variant }) => variant?.isDegraded !== true);
+  const target = least(exact, (each) => predict(each).predictedMs ?? 0);
+  return { target, reason: 'fallback', memory, probes: [] };
+}
+
+function choose<Memory>(
+  policy: Policy<Memory>,
+  view: View,
+  open: readonly TargetSnapshot[],
+  memory: Memory,
+): Taken<Memory> | undefined {
+  const spare = open.filter(({ variant }) => variant?.isDegraded === true);
+  // Only these are left: somebody asked for one by its name, or excluded the others.
+  if (spare.length === 0 || spare.length === open.length) return chooseAmong(policy, view, open, memory);
+  const exact = open.filter((each) => !spare.includes(each));
+  const { now, random, request } = view;
+  const taken = chooseAmong(policy, view, exact, memory)!;
+  const serves = (each: TargetSnapshot) =>
+    isHealthy(each) && !isFull(each) && isInTime(each, request.deadlineMs);
+  const isServed = taken.reason === 'trial' || serves(taken.target);
+  if (!isServed && spare.some(serves) && !exact.some((each) => each.parts !== null && serves(each))) {
+    const target = least(spare.filter(serves), (each) => predict(each).predictedMs ?? Infinity);
+    return { target, reason: 'degraded', memory, probes: [] };
+  }
+  // What is for need only is never chosen before, and could not be learned about.
+  const shadow = taken.shadow ?? spare.find((each) => isUnlearned(each, now) && random() < PROBE_SHARE);
+  return { ...taken, shadow };
+}
+
+function chooseAmong<Memory>(
+  policy: Policy<Memory>,
+  view: View,
+  open: readonly TargetSnapshot[],
+  memory: Memory,
+): Taken<Memory> | undefined {
+  const { request } = view;
   const [first] = open;
   if (first === undefined) return undefined;
+  const pinned = request.pin === undefined ? undefined : 'pinned';
   const fixed = (target: TargetSnapshot, reason: Reason) => ({ target, reason, memory, probes: [] });
-  const ranked = (targets: readonly TargetSnapshot[], reason?: Reason) => {
+  const ranked = (targets: readonly TargetSnapshot[]) => {
     const { probes = [], ...chosen } = policy.choose({ ...view, targets }, memory);
-    return { ...chosen, probes, reason: reason ?? chosen.reason };
+    return { ...chosen, probes, reason: pinned ?? chosen.reason };
   };
-  const healthy = open.filter(({ health }) => health === 'healthy');
-  // One failure is enough for a request: no probes, no trials, but what is healthy first.
-  if (request.tried.length > 0) {
-    const target = least(healthy.length > 0 ? healthy : open, (each) => predict(each).predictedMs ?? 0);
-    return fixed(target, 'fallback');
-  }
-  if (open.length === 1) return fixed(first, request.pin === undefined ? 'only-target' : 'pinned');
+  if (open.length === 1) return fixed(first, pinned ?? 'only-target');
+  const healthy = open.filter(isHealthy);
   const trial = open.find((each) => each.health === 'half-open' && !each.trialUnderWay);
   if (trial !== undefined && affordable(trial, healthy, request.deadlineMs)) return fixed(trial, 'trial');
-  if (healthy.length === 0) return ranked(open, request.pin === undefined ? undefined : 'pinned');
-  const [sole] = healthy;
-  if (healthy.length === 1 && sole !== undefined && open.length > 1) {
-    const out = open.filter((each) => each !== sole);
-    const isPlace = out.every(({ place }) => place !== sole.place);
-    return fixed(sole, isPlace ? `${out[0]!.place}-ejected` : 'ejected');
-  }
-  return ranked(healthy, request.pin === undefined ? undefined : 'pinned');
+  if (healthy.length === 0) return ranked(open);
+  const room = preferably(healthy, (each) => !isFull(each));
+  const [sole] = room;
+  if (room.length > 1 || sole === undefined) return ranked(room);
+  if (healthy.length > 1) return fixed(sole, pinned ?? 'full');
+  const out = open.filter((each) => each !== sole);
+  const isPlace = out.every(({ place }) => place !== sole.place);
+  return fixed(sole, isPlace ? `${out[0]!.place}-ejected` : 'ejected');
 }
+
+const isUnlearned = ({ inFlight, lanes, answeredAt }: TargetSnapshot, now: number) =>
+  inFlight < lanes && (answeredAt === null || now - answeredAt > STALE_MS);

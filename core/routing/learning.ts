@@ -111,6 +111,10 @@ export function partsOf(
   };
 }
 
+/** When the model last answered, milliseconds; null: never. */
+export const answeredAt = (known: Learned, model: string): number | null =>
+  known.models.get(model)?.answeredAt ?? null;
+
 /** Peak EWMA of an idle target with the model loaded, milliseconds; null: unknown. */
 export function peakMs(known: Learned, model: string, now: number): number | null {
   const peak = known.models.get(model)?.peak ?? null;

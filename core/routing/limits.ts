@@ -1,6 +1,7 @@
 /** How a deadline is shared: what one attempt may take, so that another target can still answer after it. */
 import { type Decision, predict, type RouteRequest, type TargetSnapshot } from './policy.ts';
 import type { Place } from './targets.ts';
+import { hostOf } from './variants.ts';
 
 /** Milliseconds taken for a target of which nothing is known: the model loaded at the edge, a function's cold start. */
 export const ASSUMED_MS: Readonly<Record<Place, number>> = { edge: 1_000, cloud: 3_000 };
@@ -45,6 +46,8 @@ export function attemptLimit(
   let reserve = Infinity;
   for (const other of open) {
     if (other === chosen || other.health === 'ejected') continue;
+    // Where one variant is late, so is the other of the same isolate.
+    if (chosen !== undefined && hostOf(other) === hostOf(chosen)) continue;
     const { predictedMs } = predict(other);
     const wanted = predictedMs === null ? deadlineMs / 2 : Math.max(LEAST_RESERVE_MS, PATIENCE * predictedMs);
     reserve = Math.min(reserve, wanted, deadlineMs / 2);

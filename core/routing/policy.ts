@@ -3,10 +3,11 @@
  * reason. It runs in the router as it does in the simulator: time and randomness are arguments, and what it must
  * remember from one request to the next (a turn, a pool of probes) is a value that goes in and comes out.
  *
- * A policy only ranks: pins, exclusions, cost ceilings, ejections, half-open trials and fallbacks are the same for
- * every policy and are applied around it, in decide.ts.
+ * A policy only ranks: pins, exclusions, cost ceilings, full queues, degraded variants, ejections, half-open trials and
+ * fallbacks are the same for every policy and are applied around it, in decide.ts.
  */
-import type { Place, TargetConfig, TargetId } from './targets.ts';
+import type { TargetConfig, TargetId } from './targets.ts';
+import type { TargetVariant } from './variants.ts';
 
 /** Every reason there is; docs/routing.md says when each is given. */
 export const REASONS = [
@@ -32,8 +33,10 @@ export const REASONS = [
   'edge-ejected',
   'cloud-ejected',
   'ejected',
+  'full',
   'fallback',
   'hedge',
+  'degraded',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
@@ -41,8 +44,12 @@ export interface RouteRequest {
   readonly model: string;
   /** Of the payload. */
   readonly bytes: number;
-  /** Asked for by the client: only targets of this place; undefined: any. */
-  readonly pin: Place | undefined;
+  /** Of the model, where a target is known to serve several. */
+  readonly variants?: readonly TargetVariant[] | undefined;
+  /** Asked for: only targets of this place, or of this name; undefined: any. */
+  readonly pin: TargetId | undefined;
+  /** Places and names of targets that must not be asked, whatever else holds. */
+  readonly exclude?: readonly TargetId[] | undefined;
   /** Money the client allows for this request, in the unit of {@link TargetConfig.cost}. */
   readonly costCeiling?: number | undefined;
   /** Milliseconds left until the client stops waiting. */
@@ -69,6 +76,8 @@ export interface Parts {
 
 /** What a router isolate knows of one target, for one request. */
 export interface TargetSnapshot extends TargetConfig {
+  /** One of several variants that a target serves; undefined: what it serves is the target itself. */
+  readonly variant?: TargetVariant | undefined;
   readonly health: TargetHealth;
   /** A half-open target has its one trial request under way. */
   readonly trialUnderWay: boolean;
@@ -84,11 +93,14 @@ export interface TargetSnapshot extends TargetConfig {
   readonly spread: number;
   /** When its latency was last learned, milliseconds on the clock of `now`; null: never. */
   readonly learnedAt: number | null;
+  /** When the model last answered there; null: never. */
+  readonly answeredAt: number | null;
 }
 
 /** One target and when it is predicted to answer: milliseconds from now, null where nothing is known. */
 export interface Prediction {
   readonly target: TargetId;
+  readonly variant?: TargetVariant | undefined;
   readonly predictedMs: number | null;
   /** Exceeded by one request in twenty. */
   readonly p95Ms: number | null;
@@ -152,10 +164,10 @@ export function memoryless(
 /** Milliseconds, all parts together. */
 export const totalMs = ({ network, queue, service, cold }: Parts): number => network + queue + service + cold;
 
-export function predict({ id, parts, spread }: TargetSnapshot): Prediction {
-  if (parts === null) return { target: id, predictedMs: null, p95Ms: null };
+export function predict({ id, variant, parts, spread }: TargetSnapshot): Prediction {
+  if (parts === null) return { target: id, variant, predictedMs: null, p95Ms: null };
   const predictedMs = totalMs(parts);
-  return { target: id, predictedMs, p95Ms: predictedMs * spread };
+  return { target: id, variant, predictedMs, p95Ms: predictedMs * spread };
 }
 
 /** Not predicted past the deadline. Of the unknown nothing is predicted. */

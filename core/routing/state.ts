@@ -14,6 +14,7 @@ import {
 } from './ejection.ts';
 import { emptyWindow, remember, type Window } from './estimate.ts';
 import {
+  answeredAt,
   learn,
   learnAtLeast,
   type Learned,
@@ -26,6 +27,7 @@ import {
 import { type Mean, observeMean } from './mean.ts';
 import type { Reason, RouteRequest, TargetSnapshot } from './policy.ts';
 import type { TargetConfig, TargetId } from './targets.ts';
+import { hostOf, learningKey, type TargetVariant } from './variants.ts';
 
 /** Milliseconds that a target's report of other routers' requests is believed. */
 export const REPORT_MS = 1_000;
@@ -70,6 +72,8 @@ export type RoutingState = ReadonlyMap<TargetId, TargetState>;
 /** One request to one target. */
 export interface Attempt extends Pick<RouteRequest, 'model' | 'bytes'> {
   readonly target: TargetId;
+  /** Of which target it is one; undefined: none, the target is itself. */
+  readonly variant?: TargetVariant | undefined;
   readonly reason: Reason;
   readonly startedAt: number;
   /** What it waits for, in service times of the requests that were there before it. */
@@ -145,33 +149,49 @@ const load = ({ inFlight, others, reportedAt }: TargetState, now: number): numbe
 /** What is known of the targets for a request, in their order. */
 export function snapshot(
   state: RoutingState,
-  { model, bytes }: Pick<RouteRequest, 'model' | 'bytes'>,
+  { model, bytes, variants = [] }: Pick<RouteRequest, 'model' | 'bytes' | 'variants'>,
   now: number,
 ): TargetSnapshot[] {
-  return Array.from(state.values(), (target) => {
-    const inFlight = load(target, now);
-    const { learned, config, health } = target;
-    // Spelled out: a spread makes every object of a kind of its own, and with many targets most of a decision's time.
-    return {
-      id: config.id,
-      place: config.place,
-      lanes: config.lanes,
-      cost: config.cost,
-      weight: config.weight,
-      health: healthAt(health, now),
-      trialUnderWay: trialUnderWay(health, now),
-      inFlight,
-      busy: busyAt(target, now),
-      peakMs: peakMs(learned, model, now),
-      parts: expected(target, { model, bytes }, now).parts,
-      spread: learned.spread,
-      learnedAt: learned.learnedAt,
-    };
-  });
+  const targets: TargetSnapshot[] = [];
+  for (const target of state.values()) {
+    const before = targets.length;
+    for (const variant of variants)
+      if (variant.host === target.config.id) targets.push(seen(target, { model, bytes, variant }, now));
+    if (targets.length === before) targets.push(seen(target, { model, bytes }, now));
+  }
+  return targets;
+}
+
+type Seen = Pick<Attempt, 'model' | 'bytes' | 'variant'>;
+
+function seen(target: TargetState, asked: Seen, now: number): TargetSnapshot {
+  const { variant } = asked;
+  const key = learningKey(asked.model, variant);
+  const { learned, config, health } = target;
+  // Spelled out: a spread makes every object of a kind of its own, and with many targets most of a decision's time.
+  return {
+    id: variant === undefined ? config.id : variant.id,
+    variant,
+    place: config.place,
+    lanes: config.lanes,
+    cost: config.cost,
+    weight: config.weight,
+    limit: config.limit,
+    health: healthAt(health, now),
+    trialUnderWay: trialUnderWay(health, now),
+    inFlight: load(target, now),
+    busy: busyAt(target, now),
+    peakMs: peakMs(learned, key, now),
+    parts: expected(target, asked, now).parts,
+    spread: learned.spread,
+    learnedAt: learned.learnedAt,
+    answeredAt: answeredAt(learned, key),
+  };
 }
 
 /** What one more request would wait for, in service times of those ahead, and what it would take. */
-function expected(target: TargetState, { model, bytes }: Pick<RouteRequest, 'model' | 'bytes'>, now: number) {
+function expected(target: TargetState, { model: name, bytes, variant }: Seen, now: number) {
+  const model = learningKey(name, variant);
   const queue = queueFactor(load(target, now), target.config.lanes);
   const parts = partsOf(target.learned, { model, bytes, queue, aheadMs: ahead(target) }, now);
   return { queue, parts: underWay(target, parts, now) };
@@ -201,7 +221,7 @@ export function attemptOf(
   choice: Omit<Attempt, 'startedAt' | 'queue' | 'share' | 'serviceMs'>,
   now: number,
 ): Attempt {
-  const target = known(state, choice.target);
+  const target = known(state, hostId(choice));
   const { queue, parts } = expected(target, choice, now);
   const share =
     parts === null || parts.service === 0 ? 1 / (1 + queue) : parts.service / (parts.service + parts.queue);
@@ -211,11 +231,12 @@ export function attemptOf(
 const withTarget = (state: RoutingState, target: TargetState): RoutingState =>
   new Map(state).set(target.config.id, target);
 
-export function started(
-  state: RoutingState,
-  { target, reason, startedAt, serviceMs }: Attempt,
-): RoutingState {
-  const before = known(state, target);
+const hostId = ({ target, variant }: Pick<Attempt, 'target' | 'variant'>): TargetId =>
+  hostOf({ id: target, variant });
+
+export function started(state: RoutingState, attempt: Attempt): RoutingState {
+  const { reason, startedAt, serviceMs } = attempt;
+  const before = known(state, hostId(attempt));
   return withTarget(state, {
     ...before,
     inFlight: before.inFlight + 1,
@@ -235,7 +256,7 @@ export function ended(
   result: AttemptResult,
   now: number,
 ): RoutingState {
-  const before = known(state, attempt.target);
+  const before = known(state, hostId(attempt));
   const next = {
     ...before,
     inFlight: Math.max(0, before.inFlight - 1),
@@ -249,7 +270,7 @@ export function ended(
 }
 
 const readingOf = (attempt: Attempt, now: number): Omit<Reading, 'serviceMs' | 'isCold'> => ({
-  model: attempt.model,
+  model: learningKey(attempt.model, attempt.variant),
   bytes: attempt.bytes,
   queue: attempt.queue,
   share: attempt.share,
@@ -297,7 +318,7 @@ function settle(
 
 function fail(state: RoutingState, target: TargetState, attempt: Attempt, now: number): TargetState {
   const mayEject = Array.from(state.values()).some(
-    ({ config, health }) => config.id !== attempt.target && healthAt(health, now) === 'healthy',
+    ({ config, health }) => config.id !== target.config.id && healthAt(health, now) === 'healthy',
   );
   const health = failedHealth(target.health, attempt.startedAt, now, mayEject);
   const isNew = health.kind === 'ejected' && health.since === now && health !== target.health;

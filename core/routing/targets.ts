@@ -3,7 +3,10 @@
 export const PLACES = ['edge', 'cloud'] as const;
 export type Place = (typeof PLACES)[number];
 
-/** Unique among the targets of a deployment: `edge`, `edge-int8`, `cloud`, `cloud-eu`. */
+/**
+ * Unique among the targets of a deployment: `edge`, `cloud`, `cloud-eu`; and where a target serves several variants of
+ * a model, one for each of them: `edge-int8`, see variants.ts.
+ */
 export type TargetId = string;
 
 /** What is known of a target before any request: a deployment's configuration, or a scenario's. */
@@ -19,11 +22,13 @@ export interface TargetConfig {
   readonly cost: number;
   /** Relative capacity, for policies that know nothing else. */
   readonly weight: number;
+  /** Requests that may be there at once, at work and waiting; no further one is sent. Infinity: no bound. */
+  readonly limit: number;
 }
 
 const DEFAULTS = {
-  edge: { lanes: 1, cost: 0, weight: 1 },
-  cloud: { lanes: 32, cost: 0, weight: 1 },
+  edge: { lanes: 1, cost: 0, weight: 1, limit: Infinity },
+  cloud: { lanes: 32, cost: 0, weight: 1, limit: Infinity },
 } as const satisfies Readonly<Record<Place, Omit<TargetConfig, 'id' | 'place'>>>;
 
 /** A target with the usual figures of its place. */
@@ -31,6 +36,5 @@ export function targetConfig(id: TargetId, place: Place, known: Partial<TargetCo
   return { ...DEFAULTS[place], ...known, id, place };
 }
 
-/** The targets of a deployment with one of each place, the edge first. */
-export const TARGETS = PLACES;
-export type TargetName = Place;
+/** The one target at the edge: the inference Worker of the deployment. */
+export const EDGE: TargetId = 'edge';

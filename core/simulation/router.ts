@@ -1,7 +1,9 @@
 /** A router isolate in virtual time: the very decisions, state and protections of the Worker, without its I/O. */
+import { refusal } from '../routing/admission.ts';
 import { decide, eligible } from '../routing/decide.ts';
 import { canSpend, earned, hedgeAfterMs, hedgeTarget, INITIAL_BUDGET, spent } from '../routing/hedging.ts';
 import { type Policy, predict, type Reason, type RouteRequest } from '../routing/policy.ts';
+import { canRetry, INITIAL_RETRIES, retriesEarned, retryFailed } from '../routing/retries.ts';
 import { type AttemptResult, attemptOf, ended, initialState, snapshot, started } from '../routing/state.ts';
 import type { TargetConfig, TargetId } from '../routing/targets.ts';
 import type { Arrival, Draw } from './arrivals.ts';
@@ -44,6 +46,7 @@ export function createRouter(options: RouterOptions) {
   let state = initialState(options.configs);
   let memory = policy.initial;
   let budget = INITIAL_BUDGET;
+  let retries = INITIAL_RETRIES;
 
   return { route };
 
@@ -76,6 +79,7 @@ export function createRouter(options: RouterOptions) {
     };
 
     budget = earned(budget);
+    retries = retriesEarned(retries);
     send();
     timeline.schedule(at + deadlineMs, () => finish(undefined, undefined));
 
@@ -83,7 +87,11 @@ export function createRouter(options: RouterOptions) {
       const request = ask();
       if (isOver || request.deadlineMs <= 0) return;
       const targets = snapshot(state, request, timeline.now());
-      if (scenario.admission && attempts.length === 0 && isHopeless(request, targets)) {
+      if (
+        scenario.admission &&
+        attempts.length === 0 &&
+        refusal(request, eligible(request, targets), timeline.now()) !== undefined
+      ) {
         finish(undefined, undefined, true);
         return;
       }
@@ -133,9 +141,10 @@ export function createRouter(options: RouterOptions) {
         // What was only tried is not missed.
         if (isOver || result.kind === 'cancelled' || reason === 'probe') return;
         failures += 1;
+        if (reason === 'fallback') retries = retryFailed(retries);
         if (under.size > 0) return;
         // One more, and only when nothing else was under way.
-        if (scenario.fallback && failures === 1) send();
+        if (scenario.fallback && failures === 1 && canRetry(retries)) send();
         else finish(undefined, undefined);
       };
       // What is sent to learn from is let finish.
@@ -184,10 +193,4 @@ export function createRouter(options: RouterOptions) {
       });
     });
   }
-}
-
-/** Whether every target is predicted past the deadline; of the unknown nothing is predicted. */
-function isHopeless(request: RouteRequest, targets: Parameters<typeof eligible>[1]): boolean {
-  const open = eligible(request, targets).filter(({ health }) => health !== 'ejected');
-  return open.length > 0 && open.every((each) => (predict(each).predictedMs ?? 0) > request.deadlineMs);
 }

@@ -10,6 +10,8 @@ import { withExplanation } from './explained.ts';
 import { createExplainer, type Explainer } from './explainer.ts';
 import { type Asked, type InferenceContext, routeInference } from './inference.ts';
 import { createIsolate } from './isolate.ts';
+import { createRuleBook } from './rules.ts';
+import { namesOf } from './targets.ts';
 import { proxyJobs } from './jobs-proxy.ts';
 import { createPage, type Page } from './page.ts';
 import { readInferUrl, wantsExplanation } from './request.ts';
@@ -59,26 +61,26 @@ function deploy(environment: Environment, options: RouterOptions): Deployment {
   const { clock, wallClock, random, internet } = options;
   const authorization = cloudAuthorizer(config.tokenSecret, wallClock);
   const at = (origin: string): Upstream => ({ fetcher: internet, origin, authorization, binding: undefined });
+  const { policy, targets } = config;
+  const configs = targets.map((target) => target.config);
+  const isolate = createIsolate({ policy, targets: configs, clock, wallClock, random });
+  const edge: Upstream = {
+    fetcher: environment.INFERENCE,
+    // A service binding looks at the path only.
+    origin: 'http://inference',
+    authorization: undefined,
+    binding: environment.INFERENCE,
+  };
+  const upstreams = new Map(
+    targets.map(({ config: { id }, url }) => [id, url === undefined ? edge : at(url)]),
+  );
   return {
     config,
     clock,
-    isolate: createIsolate({
-      policy: config.policy,
-      hasCloud: config.cloudUrl !== undefined,
-      clock,
-      wallClock,
-      random,
-    }),
-    upstreams: {
-      // A service binding looks at the path only.
-      edge: {
-        fetcher: environment.INFERENCE,
-        origin: 'http://inference',
-        authorization: undefined,
-        binding: environment.INFERENCE,
-      },
-      cloud: at(config.cloudUrl ?? ''),
-    },
+    isolate,
+    upstreams,
+    names: namesOf(targets),
+    rules: createRuleBook({ upstreams, isHealthy: isolate.isHealthy, clock }),
     jobs: config.jobsUrl === undefined ? undefined : at(config.jobsUrl),
   };
 }
@@ -95,6 +97,8 @@ export function createRouter(options: RouterOptions): Router {
     // Of a thrown value that is no Fault the client sees nothing, so the operator must.
     if (!(thrown instanceof Fault)) console.error(thrown);
     deployment?.isolate.refused(status);
+    if (thrown instanceof Fault && thrown.retryAfterS !== undefined)
+      headers['retry-after'] = String(thrown.retryAfterS);
     return Response.json(body, { status, headers });
   };
 

@@ -16,7 +16,7 @@ export interface Upstream {
 }
 
 export interface Message {
-  readonly method: 'GET' | 'POST';
+  readonly method: 'GET' | 'HEAD' | 'POST';
   /** With its query. */
   readonly path: string;
   readonly body: Uint8Array | undefined;
@@ -76,20 +76,28 @@ export interface Sending {
  * write it again was seen to cost as much as the rest of the router.
  * @param limitMs until the answer must begin
  * @param client aborted when the client goes away
+ * @param variant asked of a target that has several
  */
 export function send(
   upstream: Upstream,
   message: Message,
   limitMs: number,
   client: AbortSignal | undefined,
+  variant?: VariantName,
 ): Sending {
   const { promise: outcome, resolve } = Promise.withResolvers<Outcome>();
   const { binding } = upstream;
   const { call } = message;
   const { answer, abort } =
     binding !== undefined && call !== undefined && call.body.length < CALL_BYTES
-      ? callBinding(binding, { ...call, deadlineMs: limitMs })
-      : fetchFrom(upstream, message, limitMs);
+      ? callBinding(binding, {
+          ...call,
+          deadlineMs: limitMs,
+          variant,
+          // Two variants of one request may be under way at once.
+          ticket: variant === undefined ? call.ticket : `${call.ticket} ${variant}`,
+        })
+      : fetchFrom(upstream, message, limitMs, variant);
   const end = (kind: 'timeout' | 'cancelled') => () => {
     settle({ kind });
     abort();
@@ -127,12 +135,18 @@ function callBinding(binding: InferenceBinding, call: InferCall): Asking {
   };
 }
 
-function fetchFrom(upstream: Upstream, { method, path, body, headers }: Message, limitMs: number): Asking {
+function fetchFrom(
+  upstream: Upstream,
+  { method, path, body, headers }: Message,
+  limitMs: number,
+  variant: VariantName | undefined,
+): Asking {
   const controller = new AbortController();
   async function ask(): Promise<Answer> {
     const sent: Record<string, string> = { ...headers };
     // What still waits in the target when the time is over is not computed.
     if (body !== undefined) sent[REQUEST_HEADERS.deadline] = String(Math.ceil(limitMs));
+    if (variant !== undefined) sent[REQUEST_HEADERS.variant] = variant;
     if (upstream.authorization !== undefined) sent['authorization'] = await upstream.authorization();
     const response = await upstream.fetcher.fetch(upstream.origin + path, {
       method,

@@ -1,5 +1,4 @@
 /** What a deployment gives the router: bindings, variables and secrets, checked once per isolate. */
-import { Fault } from '../../core/errors.ts';
 import type { InferCall, Reply } from '../../core/inference/call.ts';
 import {
   DEFAULT_POLICY,
@@ -7,6 +6,14 @@ import {
   POLICY_NAMES,
   type PolicyName,
 } from '../../core/routing/policies/table.ts';
+import {
+  type DeployedTarget,
+  misconfigured,
+  targetsOf,
+  type TargetVariables,
+  textOf,
+  urlOf,
+} from './targets.ts';
 
 /** Another Worker, or the internet. */
 export interface Fetcher {
@@ -19,15 +26,13 @@ export interface InferenceBinding {
   cancel(ticket: string): Promise<void>;
 }
 
-/** docs/deploy.md says how each is set. */
-export interface Environment {
+/** docs/deploy.md and docs/routing.md say how each is set. */
+export interface Environment extends TargetVariables {
   /** The private inference Worker. */
   readonly INFERENCE: Fetcher & InferenceBinding;
-  /** Function URL of cloud inference; left out: edge only. */
-  readonly CLOUD_URL?: string;
   /** Function URL of the jobs and models API; left out: those paths answer 503. */
   readonly JOBS_URL?: string;
-  /** Shared with the cloud functions: signs the short-lived token. Needed with either URL. */
+  /** Shared with the cloud functions: signs the short-lived token. Needed with any URL. */
   readonly CLOUD_TOKEN_SECRET?: string;
   /** Bearer token that clients need for /v1. */
   readonly API_TOKEN?: string;
@@ -42,7 +47,7 @@ export interface Environment {
 }
 
 export interface RouterConfig {
-  readonly cloudUrl: string | undefined;
+  readonly targets: readonly DeployedTarget[];
   readonly jobsUrl: string | undefined;
   readonly tokenSecret: string;
   readonly apiToken: string | undefined;
@@ -58,17 +63,18 @@ const LARGEST_BODY_BYTES = 32 * 1024 * 1024;
 
 /** @throws Fault `unavailable` naming the variable: no request can be served, and a later deployment may mend it */
 export function readConfig(environment: Environment): RouterConfig {
-  const cloudUrl = urlOf(environment, 'CLOUD_URL');
-  const jobsUrl = urlOf(environment, 'JOBS_URL');
+  const targets = targetsOf(environment);
+  const jobs = textOf(environment.JOBS_URL);
+  const jobsUrl = jobs === undefined ? undefined : urlOf('JOBS_URL', jobs);
   const tokenSecret = textOf(environment.CLOUD_TOKEN_SECRET);
-  if (tokenSecret === undefined && (cloudUrl ?? jobsUrl) !== undefined)
-    throw misconfigured('CLOUD_TOKEN_SECRET', 'is needed with CLOUD_URL or JOBS_URL');
+  if (tokenSecret === undefined && (targets.length > 1 || jobsUrl !== undefined))
+    throw misconfigured('CLOUD_TOKEN_SECRET', 'is needed with CLOUD_URL, CLOUD_REGIONS or JOBS_URL');
   const apiToken = textOf(environment.API_TOKEN);
   const requireAuth = flagOf(environment, 'REQUIRE_AUTH');
   if (requireAuth && apiToken === undefined)
     throw misconfigured('API_TOKEN', 'is needed with REQUIRE_AUTH=1');
   return {
-    cloudUrl,
+    targets,
     jobsUrl,
     tokenSecret: tokenSecret ?? '',
     apiToken,
@@ -77,22 +83,6 @@ export function readConfig(environment: Environment): RouterConfig {
     maxBodyBytes: bytesOf(environment),
     policy: policyOf(environment),
   };
-}
-
-const misconfigured = (name: string, what: string) =>
-  new Fault('unavailable', `the router is misconfigured: ${name} ${what}`, { field: name });
-
-/** A variable that is set to nothing is not set. */
-const textOf = (text: string | undefined) => (text === undefined || text === '' ? undefined : text);
-
-/** Without the slash at its end: paths begin with one. */
-function urlOf(environment: Environment, name: 'CLOUD_URL' | 'JOBS_URL'): string | undefined {
-  const text = textOf(environment[name]);
-  if (text === undefined) return undefined;
-  const url = URL.parse(text);
-  const isPlain = url !== null && url.search === '' && url.hash === '' && url.username === '';
-  if (!isPlain || !/^https?:$/.test(url.protocol)) throw misconfigured(name, 'must be an http or https URL');
-  return url.href.replace(/\/+$/, '');
 }
 
 function flagOf(environment: Environment, name: 'REQUIRE_AUTH' | 'ALLOW_ANONYMOUS'): boolean {

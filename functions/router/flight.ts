@@ -6,7 +6,7 @@
 import { TARGET_HEADERS } from '../../core/contracts/headers.ts';
 import type { RouteRequest } from '../../core/routing/policy.ts';
 import type { AttemptResult } from '../../core/routing/state.ts';
-import type { TargetName } from '../../core/routing/targets.ts';
+import { EDGE, type TargetId } from '../../core/routing/targets.ts';
 import type { Timing } from '../../core/telemetry/server-timing.ts';
 import {
   drop,
@@ -23,13 +23,13 @@ import type { Isolate, Sent } from './isolate.ts';
 
 export interface FlightPlan {
   readonly isolate: Isolate;
-  readonly upstreams: Readonly<Record<TargetName, Upstream>>;
+  readonly upstreams: ReadonlyMap<TargetId, Upstream>;
   readonly message: Message;
   readonly infers: boolean;
   /** Told of every decision and attempt, where the client asked why. */
   readonly explainer?: Explainer | undefined;
   /** What is asked of the router, with the time that is left. @param tried targets that count as tried */
-  readonly ask: (tried: readonly TargetName[]) => RouteRequest;
+  readonly ask: (tried: readonly TargetId[]) => RouteRequest;
   /** Aborted when the client goes away. */
   readonly client: AbortSignal | undefined;
   /** Keeps work alive that goes on after the answer. */
@@ -53,7 +53,7 @@ interface Ended {
 /** @returns undefined where there was no time, or no target, to ask */
 export async function fly(plan: FlightPlan): Promise<Landed | undefined> {
   const { isolate, ask, explainer } = plan;
-  const tried: TargetName[] = [];
+  const tried: TargetId[] = [];
   const timings: Timing[] = [];
   const under = new Map<Sent, { readonly ended: Promise<Ended>; readonly cancel: () => void }>();
   const shadows = new Set<Sent>();
@@ -61,13 +61,14 @@ export async function fly(plan: FlightPlan): Promise<Landed | undefined> {
   function launch(sent: Sent): void {
     explainer?.sent(sent);
     const { outcome, cancel } = send(
-      plan.upstreams[sent.attempt.target],
+      plan.upstreams.get(sent.host)!,
       plan.message,
       sent.limitMs,
       plan.client,
+      sent.attempt.variant?.name,
     );
     const ended = outcome.then((result): Ended => {
-      const came = resultOf(sent.attempt.target, result);
+      const came = resultOf(sent.host, result);
       const ms = isolate.finish(sent, came);
       explainer?.ended(sent, came, ms);
       timings.push({ name: sent.attempt.target, ms, description: describe(sent, result) });
@@ -142,7 +143,7 @@ function alarm(ms: number) {
 }
 
 /** An edge Worker's clock stands still while it computes: what it says of its time is nothing. */
-function resultOf(target: TargetName, outcome: Outcome): AttemptResult {
+function resultOf(host: TargetId, outcome: Outcome): AttemptResult {
   switch (outcome.kind) {
     case 'answered': {
       const { answer } = outcome;
@@ -151,7 +152,7 @@ function resultOf(target: TargetName, outcome: Outcome): AttemptResult {
         refused: answer.status >= 400,
         cold: answer.header(TARGET_HEADERS.cold) === '1',
         reported: reportedInFlight(answer),
-        serviceMs: target === 'edge' ? null : reportedServiceMs(answer),
+        serviceMs: host === EDGE ? null : reportedServiceMs(answer),
       };
     }
     case 'unreachable':

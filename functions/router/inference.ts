@@ -1,8 +1,14 @@
 /** One Open Inference Protocol request: decide, send, fall back within the deadline, explain. */
-import { REQUEST_HEADERS, RESPONSE_HEADERS, TARGET_HEADERS } from '../../core/contracts/headers.ts';
+import {
+  REQUEST_HEADERS,
+  RESPONSE_HEADERS,
+  TARGET_HEADERS,
+  TOLD_HEADER,
+} from '../../core/contracts/headers.ts';
 import { errorBody, Fault } from '../../core/errors.ts';
 import { readJsonBytes } from '../../core/inference/body.ts';
-import type { TargetName } from '../../core/routing/targets.ts';
+import { EDGE, type TargetId } from '../../core/routing/targets.ts';
+import { demandOf, type Said } from '../../core/routing/told.ts';
 import { serverTiming } from '../../core/telemetry/server-timing.ts';
 import { type Trace, traceHeaders } from '../../core/telemetry/trace.ts';
 import { type Answer, drop, type Message, type Outcome, reportedVariant, type Upstream } from './attempt.ts';
@@ -10,12 +16,16 @@ import type { RouterConfig } from './environment.ts';
 import type { Explainer } from './explainer.ts';
 import { fly } from './flight.ts';
 import type { Isolate } from './isolate.ts';
-import { deadlineOf, pinOf } from './request.ts';
+import { DEFAULT_DEADLINE_MS, saidIn } from './request.ts';
+import { NO_RULES, type RuleBook } from './rules.ts';
 
 export interface InferenceContext {
   readonly config: RouterConfig;
   readonly isolate: Isolate;
-  readonly upstreams: Readonly<Record<TargetName, Upstream>>;
+  readonly upstreams: ReadonlyMap<TargetId, Upstream>;
+  /** Of places and targets. */
+  readonly names: ReadonlySet<TargetId>;
+  readonly rules: RuleBook;
   /** Milliseconds. */
   readonly clock: () => number;
 }
@@ -44,22 +54,35 @@ export async function routeInference(
   defer: (work: Promise<unknown>) => void,
   explainer?: Explainer,
 ): Promise<Response> {
-  const { config, isolate, upstreams, clock } = context;
+  const { config, isolate, upstreams, names, rules, clock } = context;
   const { infers } = asked;
   const model = nameOf(asked);
   const arrived = clock();
-  const deadlineMs = deadlineOf(request.headers);
-  explainer?.asked(deadlineMs);
-  const pin = pinOf(request.headers, config.cloudUrl !== undefined);
+  const said = saidIn(request.headers, names);
   const message = await messageOf(request, asked, config.maxBodyBytes, trace);
   const bytes = message.body?.byteLength ?? 0;
+  // What computes nothing has nothing with it that must not leave.
+  const held = infers ? rules.rulesFor(model, said, () => asking(said, message, request)) : NO_RULES;
+  const { defaults, variants } = held instanceof Promise ? await held : held;
+  const demand = demandOf(said, defaults, { names, deadlineMs: DEFAULT_DEADLINE_MS });
+  const { pin, exclude, costCeiling, deadlineMs } = demand;
+  explainer?.asked(deadlineMs);
   const landed = await fly({
     isolate,
     upstreams,
     message,
     infers,
     explainer,
-    ask: (tried) => ({ model, bytes, pin, deadlineMs: deadlineMs - (clock() - arrived), tried }),
+    ask: (tried) => ({
+      model,
+      bytes,
+      variants,
+      pin,
+      exclude,
+      costCeiling,
+      deadlineMs: deadlineMs - (clock() - arrived),
+      tried,
+    }),
     client: request.signal,
     defer,
   });
@@ -68,18 +91,27 @@ export async function routeInference(
 
   const { outcome, timings, predictedMs } = landed;
   if (outcome.kind === 'failed' && !isOwnWords(outcome.answer)) await drop(outcome);
-  const { target, reason } = landed.sent.attempt;
+  const { host } = landed.sent;
+  const { target, variant, reason } = landed.sent.attempt;
+  if (infers && outcome.kind === 'answered' && outcome.answer.status === 200)
+    rules.heard(model, host === EDGE ? 'edge' : 'cloud', outcome.answer.header(TOLD_HEADER));
   const total = clock() - arrived;
   const waitedMs = Math.min(
     total,
     timings.reduce((sum, { ms }) => sum + ms, 0),
   );
-  const response = respond(outcome, target, deadlineMs, {
+  const headers: Record<string, string> = {
     ...traceHeaders(trace),
     [RESPONSE_HEADERS.target]: target,
     [RESPONSE_HEADERS.reason]: reason,
     [RESPONSE_HEADERS.serverTiming]: serverTiming([{ name: 'route', ms: total - waitedMs }, ...timings]),
-  });
+  };
+  // Who names a variant gets what was asked.
+  if (variant?.isDegraded === true && pin !== target) {
+    headers[RESPONSE_HEADERS.degraded] = 'variant';
+    isolate.degraded(target, 'variant');
+  }
+  const response = respond(outcome, target, deadlineMs, headers);
   explainer?.answered({ target, reason });
   isolate.answered(target, reason, response.status);
   if (infers)
@@ -93,6 +125,11 @@ export async function routeInference(
       variant: 'answer' in outcome ? reportedVariant(outcome.answer) : null,
     });
   return response;
+}
+
+/** To ask a target what the release says, at the model's own path. */
+function asking({ deadlineMs = DEFAULT_DEADLINE_MS }: Said, { path, headers }: Message, { signal }: Request) {
+  return { path: path.replace(/\/infer(\?.*)?$/, ''), headers, deadlineMs, client: signal };
 }
 
 async function messageOf(
@@ -129,7 +166,7 @@ const isOwnWords = ({ status }: Answer) => status >= 500;
 /** @param headers what the router adds; the target's are added to them */
 function respond(
   outcome: Outcome,
-  target: TargetName,
+  target: TargetId,
   deadlineMs: number,
   headers: Record<string, string>,
 ): Response {

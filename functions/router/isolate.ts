@@ -4,7 +4,9 @@
  * /v1/routing speak of the isolate that happens to answer.
  */
 import type { RoutingView, TargetView } from '../../core/contracts/routing.ts';
-import { type Choice, decide, eligible } from '../../core/routing/decide.ts';
+import { type Refusal, refusal } from '../../core/routing/admission.ts';
+import { type Choice, decideAmong, eligible } from '../../core/routing/decide.ts';
+import { Fault } from '../../core/errors.ts';
 import { healthAt } from '../../core/routing/ejection.ts';
 import { quantile } from '../../core/routing/estimate.ts';
 import {
@@ -19,6 +21,7 @@ import { meanValue } from '../../core/routing/mean.ts';
 import { edgeFirst } from '../../core/routing/policies/place-first.ts';
 import { POLICIES, type PolicyName } from '../../core/routing/policies/table.ts';
 import { predict, type Prediction, type Reason, type RouteRequest } from '../../core/routing/policy.ts';
+import { canRetry, INITIAL_RETRIES, retriesEarned, retryFailed } from '../../core/routing/retries.ts';
 import {
   type Attempt,
   attemptOf,
@@ -29,14 +32,16 @@ import {
   started,
   type TargetState,
 } from '../../core/routing/state.ts';
-import { targetConfig, type TargetId, TARGETS, type TargetName } from '../../core/routing/targets.ts';
+import type { TargetConfig, TargetId } from '../../core/routing/targets.ts';
+import { hostOf } from '../../core/routing/variants.ts';
 import type { Explainer } from './explainer.ts';
 import { type DegradedKind, routerMetrics } from './metrics.ts';
 import { createRecent, type Routed } from './recent.ts';
 
 export interface IsolateOptions {
   readonly policy: PolicyName;
-  readonly hasCloud: boolean;
+  /** The edge first. */
+  readonly targets: readonly TargetConfig[];
   /** Milliseconds, monotonic. */
   readonly clock: () => number;
   /** Unix milliseconds. */
@@ -47,7 +52,9 @@ export interface IsolateOptions {
 
 /** A request on its way to a target. */
 export interface Sent {
-  readonly attempt: Attempt & { readonly target: TargetName };
+  readonly attempt: Attempt;
+  /** What is asked: the target, or the one whose variant it is. */
+  readonly host: TargetId;
   readonly predictedMs: number | null;
   readonly limitMs: number;
 }
@@ -63,39 +70,48 @@ export interface Beginning {
 
 export type Isolate = ReturnType<typeof createIsolate>;
 
-export function createIsolate({ policy, hasCloud, clock, wallClock, random }: IsolateOptions) {
-  const configured = TARGETS.filter((target) => target === 'edge' || hasCloud);
-  let state = initialState(configured.map((target) => targetConfig(target, target)));
+export function createIsolate({ policy, targets, clock, wallClock, random }: IsolateOptions) {
+  let state = initialState(targets);
   let memory: unknown = POLICIES[policy].initial;
   let budget = INITIAL_BUDGET;
+  let retries = INITIAL_RETRIES;
   const recent = createRecent();
-  const metrics = routerMetrics(configured, () => state, clock);
+  const metrics = routerMetrics(
+    targets.map(({ id }) => id),
+    () => state,
+    clock,
+  );
 
   function send(
-    { target, predictedMs }: Prediction,
+    { target, variant, predictedMs }: Prediction,
     reason: Reason,
     { model, bytes }: RouteRequest,
     limitMs: number,
     infers: boolean,
   ): Sent {
-    const asked = { target, model, bytes, reason, predictedMs, infers };
-    const attempt = attemptOf(state, asked, clock()) as Sent['attempt'];
+    const asked = { target, variant, model, bytes, reason, predictedMs, infers };
+    const attempt = attemptOf(state, asked, clock());
     state = started(state, attempt);
-    return { attempt, predictedMs, limitMs };
+    return { attempt, host: hostOf({ id: target, variant }), predictedMs, limitMs };
   }
 
+  /** @throws Fault where the request leaves no target, or none that is in time or has room */
   function choose(request: RouteRequest, infers: boolean, explainer?: Explainer): Choice | undefined {
     const now = clock();
     const view = { request, targets: snapshot(state, request, now), now, random };
-    // Requests that compute nothing are not worth comparing.
-    if (!infers) return decide(edgeFirst, view, null);
-    const choice = decide(POLICIES[policy], view, memory);
+    const open = eligible(request, view.targets);
+    const isFirst = request.tried.length === 0;
+    // Requests that compute nothing are not worth comparing, and wait for nobody.
+    if (!infers && open.length > 0) return decideAmong(edgeFirst, view, open, null);
+    const refused = isFirst ? refusal(request, open, now) : undefined;
+    const choice = refused === undefined ? decideAmong(POLICIES[policy], view, open, memory) : undefined;
     if (choice !== undefined) memory = choice.memory;
-    const kind = request.tried.length === 0 ? 'first' : 'fallback';
     explainer?.looked(
-      { kind, request, targets: view.targets, now, chosen: choice?.target },
+      { kind: isFirst ? 'first' : 'fallback', request, targets: view.targets, now, chosen: choice?.target },
       { reason: choice?.reason, shadow: choice?.shadow?.target },
     );
+    if (refused !== undefined) throw notAdmitted(refused);
+    if (isFirst && choice === undefined) throw noTarget(request);
     return choice;
   }
 
@@ -105,21 +121,25 @@ export function createIsolate({ policy, hasCloud, clock, wallClock, random }: Is
      * @param infers whether it computes: other requests go to the edge first, and nothing is learned from them
      * @param explainer told of the decision, where somebody asked
      * @returns undefined where no target is left
+     * @throws Fault where the request is refused
      */
     begin(request: RouteRequest, infers: boolean, explainer?: Explainer): Beginning | undefined {
+      const isFirst = request.tried.length === 0;
+      if (isFirst) {
+        budget = earned(budget);
+        retries = retriesEarned(retries);
+      } else if (!canRetry(retries)) return undefined;
       const choice = choose(request, infers, explainer);
       if (choice === undefined) return undefined;
       const sent = send(choice, choice.reason, request, choice.limitMs, infers);
-      const [failed] = request.tried as TargetName[];
-      if (failed !== undefined) metrics.fellBack(failed, sent.attempt.target);
-      else budget = earned(budget);
+      if (!isFirst) metrics.fellBack(request.tried[0]!, sent.attempt.target);
       const { shadow } = choice;
       if (shadow !== undefined) metrics.probed(shadow.target);
       return {
         sent,
         shadow: shadow && send(shadow, 'probe', request, request.deadlineMs, infers),
         hedgeAfterMs:
-          infers && request.pin === undefined && configured.length > 1 ? hedgeAfterMs(choice, budget) : null,
+          infers && request.pin === undefined && targets.length > 1 ? hedgeAfterMs(choice, budget) : null,
       };
     },
     /** A second attempt beside the one under way. @returns undefined where it is not worth its cost */
@@ -144,11 +164,13 @@ export function createIsolate({ policy, hasCloud, clock, wallClock, random }: Is
       const now = clock();
       const ms = Math.max(0, now - attempt.startedAt);
       state = ended(state, attempt, result, now);
+      if (attempt.reason === 'fallback' && result.kind !== 'answered' && result.kind !== 'cancelled')
+        retries = retryFailed(retries);
       metrics.attempted(attempt, result, ms);
       return ms;
     },
     /** The client's answer. */
-    answered(target: TargetName, reason: Reason, status: number): void {
+    answered(target: TargetId, reason: Reason, status: number): void {
       metrics.answered(target, reason, status);
     },
     /** Kept for the view: inference requests only. */
@@ -162,10 +184,33 @@ export function createIsolate({ policy, hasCloud, clock, wallClock, random }: Is
     metricsText: () => metrics.text(),
     view(): RoutingView {
       const now = clock();
-      const viewOf = (target: TargetName) => targetView(state.get(target), now);
-      return { targets: { edge: viewOf('edge'), cloud: viewOf('cloud') }, recent: recent.newestFirst() };
+      const viewOf = (target: TargetId) => targetView(state.get(target), now);
+      const views = Object.fromEntries(targets.map(({ id }) => [id, viewOf(id)]));
+      return {
+        targets: { edge: viewOf('edge'), cloud: viewOf('cloud'), ...views },
+        recent: recent.newestFirst(),
+      };
     },
+    isHealthy: (target: TargetId): boolean => healthAt(state.get(target)!.health, clock()) === 'healthy',
   };
+}
+
+function noTarget({ pin, exclude = [], costCeiling }: RouteRequest): Fault {
+  const words = [
+    pin === undefined ? '' : `it is to go to ${pin}`,
+    exclude.length === 0 ? '' : `not to ${exclude.join(', ')}`,
+    costCeiling === undefined ? '' : `for at most ${costCeiling} millionths of a dollar`,
+  ];
+  const what = words.filter((word) => word !== '').join(', ');
+  return new Fault('unprocessable', `no target is left for this request: ${what}`);
+}
+
+function notAdmitted({ kind, retryAfterMs }: Refusal): Fault {
+  const message =
+    kind === 'late'
+      ? 'no target is predicted to answer within the deadline'
+      : 'as many requests as may be are at every target';
+  return new Fault('unavailable', message, { retryAfterS: Math.ceil(retryAfterMs / 1000) });
 }
 
 /** Of a target that is not configured there is nothing. */

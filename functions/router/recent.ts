@@ -2,7 +2,7 @@
 import type { RoutingView } from '../../core/contracts/routing.ts';
 import type { VariantName } from '../../core/registry/variant-names.ts';
 import type { Reason } from '../../core/routing/policy.ts';
-import type { TargetName } from '../../core/routing/targets.ts';
+import type { TargetId } from '../../core/routing/targets.ts';
 
 /** As the contract of `GET /v1/routing` has it. */
 const KEPT = 50;
@@ -13,7 +13,7 @@ export interface Routed {
   /** Unix milliseconds. */
   readonly at: number;
   readonly model: string;
-  readonly target: TargetName;
+  readonly target: TargetId;
   readonly reason: Reason;
   readonly predictedMs: number | null;
   readonly actualMs: number;

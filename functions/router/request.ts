@@ -1,34 +1,75 @@
 /** What an inference request asks of the router, read from its headers and its query. */
 import { REQUEST_HEADERS } from '../../core/contracts/headers.ts';
 import { Fault } from '../../core/errors.ts';
-import { TARGETS, type TargetName } from '../../core/routing/targets.ts';
+import type { Place, TargetId } from '../../core/routing/targets.ts';
+import type { Said } from '../../core/routing/told.ts';
 
 export const DEFAULT_DEADLINE_MS = 10_000;
 export const MAX_DEADLINE_MS = 600_000;
 
-/** @returns milliseconds @throws Fault `invalid` naming the header */
-export function deadlineOf(headers: Headers): number {
+/** Short for the exclusion of the other place. */
+const ONLY: ReadonlyMap<string, Place> = new Map([
+  ['edge-only', 'cloud'],
+  ['cloud-only', 'edge'],
+]);
+
+/**
+ * @param names of all targets of the deployment, and places
+ * @throws Fault `invalid` naming the header, also where the deployment has no such target
+ */
+export function saidIn(headers: Headers, names: ReadonlySet<TargetId>): Said {
+  const target = headers.get(REQUEST_HEADERS.target);
+  const out = target === null ? undefined : ONLY.get(target);
+  return {
+    deadlineMs: deadlineOf(headers),
+    target: target === null ? undefined : out === undefined ? pinOf(target, names) : 'auto',
+    exclude: exclusionsOf(headers, names, out),
+    costCeiling: ceilingOf(headers),
+  };
+}
+
+function deadlineOf(headers: Headers): number | undefined {
   const field = REQUEST_HEADERS.deadline;
   const text = headers.get(field);
-  if (text === null) return DEFAULT_DEADLINE_MS;
+  if (text === null) return undefined;
   const ms = /^\d{1,6}$/.test(text) ? Number(text) : 0;
   if (ms >= 1 && ms <= MAX_DEADLINE_MS) return ms;
   throw new Fault('invalid', `${field}: must be a whole number from 1 to ${MAX_DEADLINE_MS}`, { field });
 }
 
-/**
- * @returns undefined for `auto`
- * @throws Fault `invalid` naming the header, also where the deployment has no such target
- */
-export function pinOf(headers: Headers, hasCloud: boolean): TargetName | undefined {
-  const field = REQUEST_HEADERS.target;
+function pinOf(text: string, names: ReadonlySet<TargetId>): TargetId {
+  if (text === 'auto' || names.has(text)) return text;
+  throw unknownTarget(REQUEST_HEADERS.target, text, ['auto', ...ONLY.keys(), ...names]);
+}
+
+function exclusionsOf(
+  headers: Headers,
+  names: ReadonlySet<TargetId>,
+  out: Place | undefined,
+): readonly TargetId[] | undefined {
+  const field = REQUEST_HEADERS.exclude;
   const text = headers.get(field);
-  if (text === null || text === 'auto') return undefined;
-  const pinned = TARGETS.find((target) => target === text);
-  if (pinned === undefined) throw new Fault('invalid', `${field}: must be edge, cloud or auto`, { field });
-  if (pinned === 'cloud' && !hasCloud)
-    throw new Fault('invalid', `${field}: this deployment has no cloud target; edge or auto`, { field });
-  return pinned;
+  if (text === null) return out && [out];
+  const named = text.split(',').map((name) => name.trim());
+  // One that is not here is not asked anyway, but who writes it believes otherwise.
+  for (const name of named) if (!names.has(name)) throw unknownTarget(field, name, [...names]);
+  return out === undefined ? named : [out, ...named];
+}
+
+const unknownTarget = (field: string, name: string, allowed: readonly string[]) =>
+  new Fault('invalid', `${field}: ${name.slice(0, 64)} is no target here; ${allowed.join(', ')}`, { field });
+
+/** At most nine digits before the point and after it. */
+const AMOUNT = /^\d{1,9}(\.\d{1,9})?$/;
+
+function ceilingOf(headers: Headers): number | undefined {
+  const field = REQUEST_HEADERS.costCeiling;
+  const text = headers.get(field);
+  if (text === null) return undefined;
+  if (AMOUNT.test(text)) return Number(text);
+  throw new Fault('invalid', `${field}: must be a number of millionths of a US dollar, such as 2.5`, {
+    field,
+  });
 }
 
 /** As nearly every client writes it: no query, nothing that needs decoding. Every other form goes by the table of paths. */

@@ -2,7 +2,7 @@
 import { Listr } from 'listr2';
 import type { Release } from '../../core/contracts/release.ts';
 import { REQUEST_HEADERS } from '../../core/contracts/headers.ts';
-import type { TargetName } from '../../core/routing/targets.ts';
+import type { Place } from '../../core/routing/targets.ts';
 import { Fault } from '../../core/errors.ts';
 import type { Stack } from '../local/stack.ts';
 import type { Client, Prediction } from './client.ts';
@@ -125,11 +125,11 @@ export interface Summary {
   readonly release: number;
   readonly trainSeconds: number;
   readonly samplesPerSecond: number;
-  readonly routes: Readonly<Record<TargetName, number>>;
+  readonly routes: Readonly<Record<Place, number>>;
 }
 
 export function summarize(model: TrainedModel, samples: readonly Sample[]): Summary {
-  const to = (target: TargetName) => samples.filter(({ prediction }) => prediction.target === target).length;
+  const to = (place: Place) => samples.filter(({ prediction }) => prediction.target.startsWith(place)).length;
   return {
     accuracy: model.release.metrics['accuracy'] ?? 0,
     release: model.release.release,

@@ -79,6 +79,8 @@ describe('causeway', () => {
       ...words(
         'train wide --data points --input features --classes 2 --hidden 2048 --batch-size 16 --epochs 2 --int8 0.05 --json',
       ),
+      '--routing',
+      '{"exclude":["cloud-us"],"deadlineMs":9000}',
     );
     expect(trained.code, trained.err + trained.out).toBe(0);
     expect(JSON.parse(trained.out)).not.toHaveProperty('omitted');
@@ -91,6 +93,11 @@ describe('causeway', () => {
       return variant;
     };
     expect([await asked('edge'), await asked('cloud')]).toEqual(['int8', 'fp32']);
+    expect([await asked('edge-fp32'), await asked('edge-int8')]).toEqual(['fp32', 'int8']);
+    const releases = await causeway('models', 'releases', 'wide', '--json');
+    expect(JSON.parse(releases.out)).toMatchObject([
+      { routing: { exclude: ['cloud-us'], deadlineMs: 9_000 } },
+    ]);
   });
 
   test('quantize writes a file a quarter of the size, and needs no stack', async () => {

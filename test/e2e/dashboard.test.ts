@@ -89,6 +89,24 @@ describe.skipIf(CHROMIUM === undefined)('dashboard', () => {
     expect(complaints).toEqual([]);
   });
 
+  test('shows regions and variants by name, and what they are together', async () => {
+    const world = busyWorld();
+    const { targets, recent } = trafficOf(300, 100);
+    const regions = { 'cloud-eu': targets.cloud, 'cloud-us': { ...targets.cloud, requests: 200, p50Ms: 40 } };
+    const none = { configured: false, requests: 0, inFlight: 0, p50Ms: null, p95Ms: null, p99Ms: null };
+    world.routing = {
+      targets: { ...targets, cloud: { ...targets.cloud, ...none }, ...regions },
+      recent: recent.map((row) => ({ ...row, target: row.target === 'edge' ? 'edge-int8' : 'cloud-us' })),
+    };
+    const { page, complaints } = await look(world);
+    await expect.poll(() => page.locator('#decisions tbody tr').count(), SOON).toBe(12);
+    expect(await page.getAttribute('#split', 'aria-label')).toBe('Edge 50.0 %, cloud 50.0 % of 600 requests');
+    const names = await page.locator('#targets tbody .key').allTextContents();
+    expect(names.map((name) => name.replace(/^\W+/, ''))).toEqual(['Edge', 'Cloud-eu', 'Cloud-us']);
+    expect(await page.textContent('#decisions')).toContain('Edge-int8');
+    expect(complaints).toEqual([]);
+  });
+
   test('follows a job over its event stream to its end and release', async () => {
     const world = { ...emptyWorld(), jobs: [jobAt(1)] };
     const { page, server, complaints } = await look(world);

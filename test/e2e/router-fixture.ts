@@ -4,7 +4,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { createS3Client, s3Store } from '../../cloud/adapters/s3-store.ts';
 import { buildMlp } from '../../core/onnx/builders/mlp.ts';
-import { decodeModel } from '../../core/onnx/model.ts';
+import type { RoutingDefaults } from '../../core/contracts/routing-defaults.ts';
+import { decodeModel, encodeModel } from '../../core/onnx/model.ts';
+import { quantize } from '../../core/onnx/quantize.ts';
 import { signatureOf } from '../../core/onnx/signature.ts';
 import { moveChannel } from '../../core/registry/channels.ts';
 import { publishRelease } from '../../core/registry/releases.ts';
@@ -102,13 +104,22 @@ export const ROW = JSON.stringify({
   inputs: [{ name: 'x', shape: [1, INPUTS], datatype: 'FP32', data: [0.1, 0.2, 0.3, 0.4] }],
 });
 
-export async function startRouter(): Promise<RouterFixture> {
+/** @param vars beside those that every one has, of the router; where the cloud is goes in */
+export async function startRouter(
+  vars: (cloudUrl: string) => Readonly<Record<string, string>> = () => ({}),
+): Promise<RouterFixture> {
   const state = await temporaryState();
   const cloud = await startCloud();
   const edge = await startEdge({
     stateDir: state.path,
     vars: {
-      router: { CLOUD_URL: cloud.url, JOBS_URL: cloud.url, CLOUD_TOKEN_SECRET: SECRET, ALLOW_ANONYMOUS: '1' },
+      router: {
+        CLOUD_URL: cloud.url,
+        JOBS_URL: cloud.url,
+        CLOUD_TOKEN_SECRET: SECRET,
+        ALLOW_ANONYMOUS: '1',
+        ...vars(cloud.url),
+      },
     },
   });
   const client = createS3Client(edge.environment);
@@ -131,17 +142,41 @@ export async function startRouter(): Promise<RouterFixture> {
   };
 }
 
-/** Publishes a small model as its next release and serves it. @param damage its file is not what the release says */
-export async function release(store: ObjectStore, model: string, job: string, damage = false): Promise<void> {
-  const graph = buildMlp({ inputs: INPUTS, hidden: [3], classes: 2, seed: 1, inputName: 'x' });
+/**
+ * Publishes a small model as its next release and serves it.
+ * @param damage its file is not what the release says
+ * @param routing of the release
+ * @param int8 with a variant of 8-bit weights
+ */
+export async function release(
+  store: ObjectStore,
+  model: string,
+  job: string,
+  damage = false,
+  { routing, int8 = false }: { readonly routing?: RoutingDefaults; readonly int8?: boolean } = {},
+): Promise<void> {
+  // Weights of 4,096 elements are the smallest that are quantised.
+  const graph = buildMlp({
+    inputs: INPUTS,
+    hidden: [int8 ? 1_100 : 3],
+    classes: 2,
+    seed: 1,
+    inputName: 'x',
+  });
   const sha256 = damage ? '0'.repeat(64) : await putBlob(store, graph);
+  const smaller: { int8?: { sha256: string; bytes: number } } = {};
+  if (int8) {
+    const file = encodeModel(quantize(decodeModel(graph)).model);
+    smaller.int8 = { sha256: await putBlob(store, file), bytes: file.length };
+  }
   const { inputs, outputs } = signatureOf(decodeModel(graph));
   const own = (tensors: typeof inputs) => tensors.map((tensor) => ({ ...tensor, shape: [...tensor.shape] }));
   const number = await publishRelease(store, model, job, (n) => ({
     v: 1,
     model,
     release: n,
-    variants: { fp32: { sha256, bytes: graph.length } },
+    variants: { fp32: { sha256, bytes: graph.length }, ...smaller },
+    ...(routing === undefined ? {} : { routing }),
     signature: { inputs: own(inputs), outputs: own(outputs) },
     metrics: {},
     lineage: { job, dataset: { name: 'none', version: 1 }, graph: sha256 },

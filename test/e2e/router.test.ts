@@ -157,9 +157,10 @@ describe('a failing target', () => {
   test('both, hanging cloud behind a broken edge: 504, within the deadline too', async () => {
     router.cloud.answer = hang;
     const asked = performance.now();
-    const response = await router.infer('broken', { 'x-causeway-deadline-ms': '400' });
+    // Long enough for what a slow machine has taught of both: otherwise it is refused at once.
+    const response = await router.infer('broken', { 'x-causeway-deadline-ms': '3000' });
     expect(response.status).toBe(504);
-    expect(performance.now() - asked).toBeLessThan(1_400);
+    expect(performance.now() - asked).toBeLessThan(4_000);
   });
 
   test('the cloud, dead: 502, ejected, and back when it lives again', async () => {

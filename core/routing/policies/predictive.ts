@@ -9,6 +9,7 @@
  * place has several targets, one of which nothing is known is taken to be like the quickest of its place.
  */
 import { type Policy, predict, type Ranked, type TargetSnapshot, type View } from '../policy.ts';
+import { hostOf, isUsual } from '../variants.ts';
 
 /** Milliseconds: an estimate older than this may be wrong. */
 export const STALE_MS = 10_000;
@@ -54,8 +55,9 @@ function candidates(targets: readonly TargetSnapshot[]): Candidate[] {
     const { predictedMs, p95Ms } = predict(target);
     if (predictedMs !== null)
       return { target, ms: predictedMs, p95Ms, price: predictedMs + delayOfOthers(target) };
+    // A variant is not like the other one of its host: it may have to be loaded, and that is no client's to wait for.
     const like = targets
-      .filter(({ place }) => place === target.place)
+      .filter(({ place }) => place === target.place && target.variant === undefined)
       .reduce((lowest, each) => Math.min(lowest, predict(each).predictedMs ?? Infinity), Infinity);
     // Its like may be loaded, it is idle: one request at a time finds out.
     const ms = like === Infinity ? null : like * (1 + target.inFlight);
@@ -81,7 +83,9 @@ function cheapestOfBest(all: readonly Candidate[], random: () => number): Candid
   const affordable = alike.filter(({ target }) => target.cost === cost);
   // Of two places the nearer one; chance is for the targets of one place, which may be many and alike.
   const cheapest = affordable.filter(({ target }) => target.place === affordable[0]!.target.place);
-  const one = cheapest[Math.floor(random() * cheapest.length)]!;
+  const drawn = cheapest[Math.floor(random() * cheapest.length)]!;
+  // Variants of one host share its load: nothing is spread by chance, and one of them is loaded for sure.
+  const one = cheapest.find(({ target }) => hostOf(target) === hostOf(drawn.target))!;
   return { ...one, cheaper: one.price > best && affordable.length < alike.length };
 }
 
@@ -90,7 +94,10 @@ function choose(view: View): Ranked<null> {
   const { deadlineMs } = request;
   const [nearest] = targets;
   const all = candidates(targets);
-  const unknown = all.find(({ ms }) => ms === null)?.target;
+  // Loading a second variant makes those wait that are there: only where there is room.
+  const unknown = all.find(
+    ({ ms, target }) => ms === null && (isUsual(target) || target.inFlight < target.lanes),
+  )?.target;
   const ranked = contenders(all, deadlineMs);
   const memory = null;
   if (ranked.length === 0) return { target: nearest!, reason: 'no-estimate', memory };

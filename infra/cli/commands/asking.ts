@@ -1,7 +1,7 @@
 /** What commands that ask a model have in common: where, with what, and what they demand of the router. */
 import { readFile } from 'node:fs/promises';
 import { text } from 'node:stream/consumers';
-import { type Command, Option } from 'commander';
+import type { Command } from 'commander';
 import { REQUEST_HEADERS } from '../../../core/contracts/headers.ts';
 import { Fault } from '../../../core/errors.ts';
 import { connectStore } from '../connection.ts';
@@ -27,7 +27,7 @@ export const withAsking = (command: Command): Command =>
       .option('--data <name>', 'take the input from this dataset, split test')
       .option('--row <n>', 'row of the dataset', wholeNumber(0, ANY), 0)
       .option('--release <n>', 'a certain release (default: channel stable)', wholeNumber(1, ANY))
-      .addOption(new Option('--target <where>', 'where to run').choices(['edge', 'cloud', 'auto']))
+      .option('--target <where>', 'where to run: auto, edge, cloud, edge-only, or a target such as edge-fp32')
       .option('--deadline <ms>', 'milliseconds to wait', wholeNumber(1, 600_000)),
   );
 

@@ -1,6 +1,7 @@
 import { Command, Option } from 'commander';
 import type { JobResult, TrainRequest } from '../../../core/contracts/job.ts';
 import type { Gate } from '../../../core/contracts/metric.ts';
+import type { RoutingDefaults } from '../../../core/contracts/routing-defaults.ts';
 import { readManifest } from '../../../core/datasets/read.ts';
 import { decodeModel } from '../../../core/onnx/model.ts';
 import { signatureOf } from '../../../core/onnx/signature.ts';
@@ -13,6 +14,7 @@ import { progressLine } from '../progress.ts';
 import { type ConnectionOptions, notNegative, wholeNumber, withConnection } from './options.ts';
 import { type FineTuningOptions, withFineTuning } from './train/fine-tuning.ts';
 import { gate } from './train/gate.ts';
+import { routing } from './train/routing.ts';
 import { modelName } from './train/model-name.ts';
 import { DEFAULT_INPUT, inputMapping, type InputMapping, mappedInputs, NO_INPUTS } from './train/inputs.ts';
 import { lastLayer, type LossOptions, lossSpec, withLoss } from './train/loss.ts';
@@ -31,6 +33,7 @@ interface TrainOptions
   readonly gate?: Gate;
   /** True: with the tolerance that the job's schema has. */
   readonly int8?: number | true;
+  readonly routing?: RoutingDefaults;
   readonly detach?: boolean;
 }
 
@@ -62,6 +65,7 @@ export function trainCommand(): Command {
       'also release 8-bit weights, if the metric loses at most so much (default: 0.005)',
       notNegative,
     )
+    .option('--routing <json>', 'where its requests go, docs/routing.md: {"exclude":["cloud"]}', routing)
     .option('--detach', 'do not wait for the end');
   return withBuilder(withConnection(withOptimizer(command))).action(train);
 }
@@ -109,6 +113,7 @@ async function train(given: string | undefined, options: TrainOptions): Promise<
       ...(options.int8 === undefined
         ? {}
         : { int8: options.int8 === true ? {} : { tolerance: options.int8 } }),
+      ...(options.routing === undefined ? {} : { routing: options.routing }),
     },
   };
   const created = await client.createJob(spec);

@@ -5,6 +5,7 @@ import { decodeModel } from '../../../core/onnx/model.ts';
 import { signatureOf } from '../../../core/onnx/signature.ts';
 import { type BuilderName, modelForDataset } from '../../../infra/cli/builders.ts';
 import { gate } from '../../../infra/cli/commands/train/gate.ts';
+import { routing } from '../../../infra/cli/commands/train/routing.ts';
 import { inputMapping, mappedInputs, NO_INPUTS } from '../../../infra/cli/commands/train/inputs.ts';
 import { lastLayer, lossSpec } from '../../../infra/cli/commands/train/loss.ts';
 
@@ -18,6 +19,23 @@ describe('--gate', () => {
 
   test.each(['', 'mae', 'mae<0.3', 'speed>=2', 'mae<=x', '<=3'])('refuses %j', (text) => {
     expect(() => gate(text)).toThrow(/a metric \(accuracy, f1/);
+  });
+});
+
+describe('--routing', () => {
+  test('is what the job’s schema takes', () => {
+    expect(routing('{"exclude":["cloud"],"deadlineMs":200}')).toEqual({
+      exclude: ['cloud'],
+      deadlineMs: 200,
+    });
+  });
+
+  test.each([
+    ['edge', /JSON/],
+    ['{"target":"moon"}', /target: must be edge, cloud/],
+    ['{"deadline":1}', /deadline: unknown field/],
+  ])('refuses %j', (text, message) => {
+    expect(() => routing(text)).toThrow(message);
   });
 });
 

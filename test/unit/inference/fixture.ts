@@ -2,6 +2,7 @@
 import type { Hono } from 'hono';
 import { blobKey } from '../../../core/contracts/keys.ts';
 import type { Release } from '../../../core/contracts/release.ts';
+import type { RoutingDefaults } from '../../../core/contracts/routing-defaults.ts';
 import { Fault } from '../../../core/errors.ts';
 import { createInferenceApp } from '../../../core/inference/app.ts';
 import { EDGE_CONFIG, type InferenceConfig } from '../../../core/inference/config.ts';
@@ -128,6 +129,7 @@ const identity = (runtime: InferenceRuntime): InferenceRuntime => runtime;
 /**
  * Publishes a release whose model multiplies by `factor`, and moves the channel to it; `null`: none.
  * @param int8 another model, as the release's 8-bit variant
+ * @param routing of the release
  * @returns its number
  */
 export async function release(
@@ -136,6 +138,7 @@ export async function release(
   fake: FakeModel,
   channel: string | null = 'stable',
   int8?: FakeModel,
+  routing?: RoutingDefaults,
 ): Promise<number> {
   const stored = async (of: FakeModel) => {
     const file = new TextEncoder().encode(JSON.stringify(of).padEnd(of.size ?? 0));
@@ -155,6 +158,7 @@ export async function release(
       variants,
       signature,
       metrics: {},
+      ...(routing === undefined ? {} : { routing }),
       lineage,
       createdAt: '2026-01-01T00:00:00.000Z',
     };

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import type { RouteRequest } from '../../../core/routing/policy.ts';
+import { PLACES, targetConfig } from '../../../core/routing/targets.ts';
 import { createExplainer } from '../../../functions/router/explainer.ts';
 import { createIsolate, type Sent } from '../../../functions/router/isolate.ts';
 
@@ -18,7 +19,7 @@ function started(draw: number) {
   const clock = () => now;
   const isolate = createIsolate({
     policy: 'predictive',
-    hasCloud: true,
+    targets: PLACES.map((place) => targetConfig(place, place)),
     clock,
     wallClock: clock,
     random: () => draw,

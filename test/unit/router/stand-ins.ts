@@ -31,12 +31,17 @@ export const hang: Answering = (_seen, signal) =>
 
 export const refuse: Answering = () => Promise.reject(new TypeError('connection refused'));
 
+/** @param url as it is asked for: tells who is asked */
+export type Telling = (url: string, signal: AbortSignal) => Response | Promise<Response>;
+
 export interface RouterUnderTest {
   ask(path: string, init?: RequestInit): Promise<Response>;
   infer(headers?: Record<string, string>, body?: string): Promise<Response>;
   /** Milliseconds that the clock is moved on. */
   pass(ms: number): void;
   answers: { edge: Answering; cloud: Answering; jobs: Answering };
+  /** What is told where the router asks for a model's rules alone: nothing, unless a test says otherwise. */
+  tell: Telling;
   readonly seen: { readonly edge: Seen[]; readonly cloud: Seen[]; readonly jobs: Seen[] };
 }
 
@@ -53,6 +58,7 @@ export function routerUnderTest(variables: Partial<Environment> = {}, cloud = tr
     async fetch(url: string, init: RequestInit): Promise<Response> {
       const request = new Request(url, { ...init, signal: null });
       const who = of(url);
+      if (request.method === 'HEAD') return router.tell(url, init.signal as AbortSignal);
       const one = { url, method: request.method, headers: request.headers, body: await request.text() };
       seen[who].push(one);
       if (who !== 'edge') await checkToken(request.headers.get('authorization'));
@@ -64,7 +70,7 @@ export function routerUnderTest(variables: Partial<Environment> = {}, cloud = tr
   const environment: Environment = {
     INFERENCE: {
       ...edge,
-      async infer({ model, version, body, deadlineMs, ticket }) {
+      async infer({ model, version, variant, body, deadlineMs, ticket }) {
         const abort = new AbortController();
         aborts.set(ticket, abort);
         const path = `${model}${version === undefined ? '' : `/versions/${version}`}/infer`;
@@ -74,6 +80,7 @@ export function routerUnderTest(variables: Partial<Environment> = {}, cloud = tr
           headers: {
             'content-type': 'application/json',
             'x-causeway-deadline-ms': String(Math.ceil(deadlineMs)),
+            ...(variant === undefined ? {} : { 'x-causeway-variant': variant }),
           },
           signal: abort.signal,
         });
@@ -86,7 +93,7 @@ export function routerUnderTest(variables: Partial<Environment> = {}, cloud = tr
     ALLOW_ANONYMOUS: '1',
     ...variables,
   };
-  const router = createRouter({
+  const created = createRouter({
     dashboard: '<title>t</title><style>a{}</style><script>let a = 1;</script>',
     clock: () => performance.now() + passed,
     wallClock: () => start + passed,
@@ -96,12 +103,12 @@ export function routerUnderTest(variables: Partial<Environment> = {}, cloud = tr
   });
   const ask: RouterUnderTest['ask'] = async (path, init) =>
     // `@host/path` asks under another name.
-    router.fetch(
+    created.fetch(
       new Request(path.startsWith('@') ? `http://${path.slice(1)}` : `http://127.0.0.1:8787${path}`, init),
       environment,
       { waitUntil: () => {}, passThroughOnException: () => {}, props: {} },
     );
-  return {
+  const router: RouterUnderTest = {
     ask,
     infer: (headers = {}, body = '{"inputs":[]}') =>
       ask('/v2/models/m/infer', {
@@ -112,7 +119,9 @@ export function routerUnderTest(variables: Partial<Environment> = {}, cloud = tr
     pass: (ms) => {
       passed += ms;
     },
+    tell: () => new Response(),
     answers,
     seen,
   };
+  return router;
 }

@@ -4,45 +4,12 @@ import { decide } from '../../../core/routing/decide.ts';
 import { PROBE_SHARE, STALE_MS } from '../../../core/routing/policies/predictive.ts';
 import { POLICIES, POLICY_NAMES, type PolicyName } from '../../../core/routing/policies/table.ts';
 import { predict, REASONS, type RouteRequest, type TargetSnapshot } from '../../../core/routing/policy.ts';
-import { PLACES, targetConfig } from '../../../core/routing/targets.ts';
+import { hostOf } from '../../../core/routing/variants.ts';
+import { ask, cloud, edge, free, loaded, NOW, random, requests, several } from './snapshots.ts';
 
-const NOW = 1_000_000;
 const NEVER = () => 1 - 2 ** -32;
 const ALWAYS = () => 0;
 
-interface Known extends Partial<Omit<TargetSnapshot, 'parts'>> {
-  /** Milliseconds on an idle target; null: nothing is known. */
-  readonly latencyMs?: number | null;
-}
-
-/** A target that computes for `latencyMs`, its queue as long as `inFlight` says. */
-function target(id: string, { latencyMs = 10, ...known }: Known = {}): TargetSnapshot {
-  const { lanes = 1, inFlight = 0 } = known;
-  const service = latencyMs ?? 0;
-  const queue = (Math.max(0, inFlight + 1 - lanes) / lanes) * service;
-  return {
-    ...targetConfig(id, id.startsWith('cloud') ? 'cloud' : 'edge', { lanes }),
-    health: 'healthy',
-    trialUnderWay: false,
-    inFlight,
-    busy: 0,
-    peakMs: latencyMs,
-    parts: latencyMs === null ? null : { network: 0, queue, service, cold: 0 },
-    spread: 1,
-    learnedAt: latencyMs === null ? null : NOW,
-    ...known,
-  };
-}
-const edge = (known: Known = {}) => target('edge', known);
-const cloud = (known: Known = {}) => target('cloud', known);
-const ask = (request: Partial<RouteRequest> = {}): RouteRequest => ({
-  model: 'm',
-  bytes: 100,
-  pin: undefined,
-  deadlineMs: 10_000,
-  tried: [],
-  ...request,
-});
 const run = (
   targets: readonly TargetSnapshot[],
   request: Partial<RouteRequest> = {},
@@ -182,39 +149,6 @@ describe('decide', () => {
 });
 
 describe('properties, of every policy', () => {
-  const latency = fc.option(fc.oneof(fc.constant(0), fc.double({ min: 0, max: 1e6, noNaN: true })), {
-    nil: null,
-  });
-  const snapshotOf = (id: string) =>
-    fc
-      .record({
-        health: fc.constantFrom('healthy' as const, 'ejected' as const, 'half-open' as const),
-        trialUnderWay: fc.boolean(),
-        inFlight: fc.nat(1_000),
-        lanes: fc.integer({ min: 1, max: 64 }),
-        busy: fc.double({ min: 0, max: 1, noNaN: true }),
-        cost: fc.nat(3),
-        weight: fc.double({ min: 0.01, max: 100, noNaN: true }),
-        spread: fc.double({ min: 1, max: 50, noNaN: true }),
-        latencyMs: latency,
-        learnedAt: fc.integer({ min: 0, max: NOW }),
-      })
-      .map((known) => target(id, { ...known, learnedAt: known.latencyMs === null ? null : known.learnedAt }));
-  const IDS = ['edge', 'edge-2', 'cloud', 'cloud-2', 'cloud-3'];
-  const several = fc
-    .integer({ min: 1, max: IDS.length })
-    .chain((count) => fc.tuple(...IDS.slice(0, count).map(snapshotOf)));
-  const requests = fc.record({
-    model: fc.constant('m'),
-    bytes: fc.nat(),
-    pin: fc.option(fc.constantFrom(...PLACES), { nil: undefined }),
-    costCeiling: fc.option(fc.nat(3), { nil: undefined }),
-    deadlineMs: fc.double({ min: 0.001, max: 600_000, noNaN: true }),
-    tried: fc.subarray(IDS, { maxLength: 2 }),
-  });
-  const free = requests.map((request) => ({ ...request, pin: undefined, costCeiling: undefined, tried: [] }));
-  const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
-
   describe.each(POLICY_NAMES)('%s', (name) => {
     const by = (request: RouteRequest, targets: readonly TargetSnapshot[], draw: number) =>
       run(targets, request, () => draw, name);
@@ -235,17 +169,57 @@ describe('properties, of every policy', () => {
       );
     });
 
-    it('holds pins and ceilings, never asks again what was tried, and finds a target wherever there is one', () => {
+    it('holds pins, exclusions and ceilings, never asks again what was tried, and finds a target wherever there is one', () => {
       fc.assert(
         fc.property(requests, several, random, (request, targets, draw) => {
-          const { pin, costCeiling = Infinity, tried } = request;
+          const { pin, exclude = [], costCeiling = Infinity, tried } = request;
           const allowed = targets.filter(
             ({ id, place, cost }) =>
-              (pin === undefined || place === pin) && cost <= costCeiling && !tried.includes(id),
+              (pin === undefined || place === pin || id === pin) &&
+              !exclude.includes(id) &&
+              !exclude.includes(place) &&
+              cost <= costCeiling &&
+              !tried.includes(id),
           );
           const choice = by(request, targets, draw);
-          expect(choice !== undefined).toBe(allowed.length > 0);
-          if (choice !== undefined) expect(allowed.map(({ id }) => id)).toContain(choice.target);
+          const hasRoom = tried.length === 0 || allowed.some(({ inFlight, limit }) => inFlight < limit);
+          expect(choice !== undefined).toBe(allowed.length > 0 && hasRoom);
+          if (choice === undefined) return;
+          expect(allowed.map(({ id }) => id)).toContain(choice.target);
+          if (choice.shadow !== undefined)
+            expect(allowed.map(({ id }) => id)).toContain(choice.shadow.target);
+        }),
+      );
+    });
+
+    it('never takes a full target while another one that is healthy has room', () => {
+      fc.assert(
+        fc.property(free, several, random, (request, targets, draw) => {
+          const choice = by(request, targets, draw)!;
+          const { inFlight, limit, variant } = among(targets, choice.target);
+          const isRoom = (each: TargetSnapshot) =>
+            each.health === 'healthy' && each.inFlight < each.limit && each.variant?.isDegraded !== true;
+          if (inFlight >= limit && choice.reason !== 'trial' && variant?.isDegraded !== true)
+            expect(targets.some(isRoom)).toBe(false);
+        }),
+      );
+    });
+
+    it('takes a degraded variant only where nothing exact is predicted in time, and it is', () => {
+      fc.assert(
+        fc.property(free, several, random, (request, targets, draw) => {
+          const choice = by(request, targets, draw)!;
+          const { variant, inFlight, limit } = among(targets, choice.target);
+          const serves = (each: TargetSnapshot) =>
+            each.health === 'healthy' &&
+            each.inFlight < each.limit &&
+            (predict(each).predictedMs ?? Infinity) <= request.deadlineMs;
+          const exact = targets.filter((each) => each.variant?.isDegraded !== true);
+          expect(choice.reason === 'degraded').toBe(variant?.isDegraded === true);
+          if (variant?.isDegraded !== true) return;
+          expect(exact.some(serves)).toBe(false);
+          expect(inFlight).toBeLessThan(limit);
+          expect(choice.predictedMs ?? 0).toBeLessThanOrEqual(request.deadlineMs);
         }),
       );
     });
@@ -279,7 +253,7 @@ describe('properties, of every policy', () => {
           const healthy = targets.map((each) => ({ ...each, health: 'healthy' as const }));
           const choice = run(healthy, request, () => draw, name)!;
           const fits = (each: TargetSnapshot) =>
-            (predict(each).predictedMs ?? Infinity) <= request.deadlineMs;
+            each.inFlight < each.limit && (predict(each).predictedMs ?? Infinity) <= request.deadlineMs;
           if (choice.predictedMs !== null && healthy.some(fits))
             expect(choice.predictedMs).toBeLessThanOrEqual(request.deadlineMs);
         }),
@@ -288,7 +262,7 @@ describe('properties, of every policy', () => {
   });
 
   it.each(['predictive', 'least-requests', 'peak-ewma'] as const)(
-    '%s is monotone in load: more load on a target never brings requests to it',
+    '%s is monotone in load: more load on a target never brings requests to it, or to a variant it serves',
     (name) => {
       const loads = fc.tuple(fc.nat(100), fc.integer({ min: 1, max: 100 }));
       fc.assert(
@@ -296,28 +270,22 @@ describe('properties, of every policy', () => {
           free,
           several,
           loads,
-          fc.nat(4),
+          fc.nat(9),
           random,
           (request, targets, [load, more], which, draw) => {
-            const place = which % targets.length;
-            // The first of those that draw the lot: one target is loaded, all else is equal.
-            const loaded = (inFlight: number) =>
-              targets.map(({ id, lanes, cost, busy, spread, parts }, i) =>
-                target(id, {
-                  lanes,
-                  cost,
-                  busy,
-                  spread,
-                  inFlight: i === place ? inFlight : load,
-                  latencyMs: parts && parts.service,
-                }),
-              );
-            const { id } = targets[place]!;
-            const before = run(loaded(load), request, () => draw, name)!;
-            const after = run(loaded(load + more), request, () => draw, name)!;
-            if (after.target === id && after.reason !== 'no-estimate') expect(before.target).toBe(id);
+            const hosts = [...new Set(targets.map(hostOf))];
+            const host = hosts[which % hosts.length]!;
+            const chosen = (inFlight: number) => {
+              // One target is loaded, all else is equal.
+              const there = loaded(targets, (each) => (each === host ? inFlight : load));
+              const choice = run(there, request, () => draw, name)!;
+              return [hostOf({ id: choice.target, variant: choice.variant }), choice.reason];
+            };
+            const [[before], [after, reason]] = [chosen(load), chosen(load + more)];
+            if (after === host && reason !== 'no-estimate') expect(before).toBe(host);
           },
         ),
+        { numRuns: 300 },
       );
     },
   );

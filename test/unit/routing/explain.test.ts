@@ -20,6 +20,7 @@ const target = (id: string, known: Partial<TargetSnapshot> = {}): TargetSnapshot
   parts: { network: 1, queue: 2, service: 10, cold: 0 },
   spread: 2,
   learnedAt: NOW - 5,
+  answeredAt: NOW - 5,
   ...known,
 });
 const ask = (known: Partial<RouteRequest> = {}): RouteRequest => ({

@@ -14,7 +14,7 @@ import {
   started,
 } from '../../../core/routing/state.ts';
 import { predict, type Reason } from '../../../core/routing/policy.ts';
-import { targetConfig, TARGETS, type TargetName } from '../../../core/routing/targets.ts';
+import { PLACES, targetConfig } from '../../../core/routing/targets.ts';
 
 const BOTH = initialState([targetConfig('edge', 'edge'), targetConfig('cloud', 'cloud')]);
 const answered = (over: Partial<Extract<AttemptResult, { kind: 'answered' }>> = {}): AttemptResult => ({
@@ -27,7 +27,7 @@ const answered = (over: Partial<Extract<AttemptResult, { kind: 'answered' }>> = 
 });
 
 interface One {
-  readonly target?: TargetName;
+  readonly target?: string;
   readonly model?: string;
   readonly reason?: Reason;
   readonly infers?: boolean;
@@ -46,7 +46,7 @@ function go(
   return ended(started(state, attempt), attempt, one.result, one.to);
 }
 /** With what an idle target would take. */
-const seen = (state: RoutingState, now: number, model = 'm', target: TargetName = 'edge') => {
+const seen = (state: RoutingState, now: number, model = 'm', target: string = 'edge') => {
   const known = snapshot(state, { model, bytes: 100 }, now).find((each) => each.id === target)!;
   const { parts } = known;
   return { ...known, latencyMs: parts && parts.network + parts.service + parts.cold };
@@ -171,7 +171,7 @@ describe('routing state', () => {
       answered({ reported: 3 }),
     );
     const step = fc.record({
-      target: fc.constantFrom(...TARGETS),
+      target: fc.constantFrom(...PLACES),
       // Long rows of failures, or no ejection would ever be reached.
       result: fc.oneof({ weight: 30, arbitrary: failure }, { weight: 1, arbitrary: others }),
       wait: fc.integer({ min: -5, max: 8_000 }),
@@ -201,7 +201,7 @@ describe('routing state', () => {
             expect(each.busy >= 0 && each.busy <= 1).toBe(true);
             expect(each.inFlight).toBeGreaterThanOrEqual(0);
           }
-          expect(TARGETS.some((name) => healthAt(state.get(name)!.health, now) === 'healthy')).toBe(true);
+          expect(PLACES.some((name) => healthAt(state.get(name)!.health, now) === 'healthy')).toBe(true);
         }
         for (const end of open) end();
         expect(Array.from(state.values(), ({ inFlight }) => inFlight)).toEqual([0, 0]);

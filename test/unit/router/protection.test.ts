@@ -1,0 +1,103 @@
+/** The router under too much, or before targets that fail: refusals at once, bounded queues, a budget for retries. */
+import { describe, expect, it } from 'vitest';
+import { SAVED_RETRIES } from '../../../core/routing/retries.ts';
+import { json, refuse, routerUnderTest, type RouterUnderTest } from './stand-ins.ts';
+
+const TARGET = 'x-causeway-target';
+const DEADLINE = 'x-causeway-deadline-ms';
+const said = (response: Response) =>
+  `${response.status} ${response.headers.get(TARGET)} ${response.headers.get('x-causeway-reason')}`;
+
+/** Both have answered, the edge after 800 ms and the cloud after 2000. */
+async function learned(router: RouterUnderTest): Promise<void> {
+  const takes = (ms: number) => () => {
+    router.pass(ms);
+    return json({});
+  };
+  router.answers.edge = takes(800);
+  router.answers.cloud = takes(2_000);
+  for (const target of ['edge', 'cloud']) await router.infer({ [TARGET]: target });
+}
+
+describe('admission', () => {
+  it('refuses at once what no target is predicted to answer in time, and says when to come again', async () => {
+    const router = routerUnderTest();
+    await learned(router);
+    const asked = router.seen.edge.length + router.seen.cloud.length;
+    const response = await router.infer({ [DEADLINE]: '500' });
+    expect(response.status).toBe(503);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await response.json()).toMatchObject({
+      code: 'unavailable',
+      error: expect.stringMatching(/deadline/),
+    });
+    expect(router.seen.edge.length + router.seen.cloud.length).toBe(asked);
+    expect(said(await router.infer({ [DEADLINE]: '20000' }))).toBe('200 edge edge-faster');
+    expect((await router.infer({ [DEADLINE]: '1000', [TARGET]: 'cloud' })).status).toBe(503);
+    expect(await (await router.ask('/metrics')).text()).toContain('causeway_refused_total{status="503"} 2');
+  });
+
+  it('lets one find out where the prediction is old: nobody is refused for ever', async () => {
+    const router = routerUnderTest();
+    await learned(router);
+    router.answers.edge = () => json({});
+    expect((await router.infer({ [DEADLINE]: '500', [TARGET]: 'edge' })).status).toBe(503);
+    router.pass(10_001);
+    for (let i = 0; i < 8; i++)
+      expect((await router.infer({ [DEADLINE]: '500', [TARGET]: 'edge' })).status).toBe(200);
+  });
+});
+
+describe('bounded queues', () => {
+  /** Requests that are answered when the test says so. */
+  function held(router: RouterUnderTest, target: 'edge' | 'cloud') {
+    const gates: (() => void)[] = [];
+    router.answers[target] = () => new Promise((resolve) => gates.push(() => resolve(json({ by: target }))));
+    return gates;
+  }
+  const begun = async (gates: readonly unknown[], count: number) => {
+    while (gates.length < count) await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+
+  it('a full target is passed by, and when all are full the next is refused at once', async () => {
+    const router = routerUnderTest({ MAX_IN_FLIGHT: '2' });
+    await router.infer({ [TARGET]: 'edge' });
+    const [edge, cloud] = [held(router, 'edge'), held(router, 'cloud')];
+    const there = [1, 2].map(() => router.infer({ [TARGET]: 'edge' }));
+    await begun(edge, 2);
+    const full = await router.infer({ [TARGET]: 'edge' });
+    expect([full.status, full.headers.get('retry-after')]).toEqual([503, '1']);
+    expect(await full.json()).toMatchObject({ code: 'unavailable', error: expect.stringMatching(/as many/) });
+    const beside = [1, 2].map(() => router.infer());
+    await begun(cloud, 2);
+    expect((await router.infer()).status).toBe(503);
+    for (const open of [...edge, ...cloud]) open();
+    expect((await Promise.all([...there, ...beside])).map(said)).toEqual([
+      '200 edge pinned',
+      '200 edge pinned',
+      '200 cloud full',
+      '200 cloud full',
+    ]);
+    router.answers.edge = () => json({});
+    expect((await router.infer({ [TARGET]: 'edge' })).status).toBe(200);
+  });
+});
+
+describe('the retry budget', () => {
+  it('one target dies: every request finds the other', async () => {
+    const router = routerUnderTest();
+    router.answers.edge = refuse;
+    for (let i = 0; i < 3 * SAVED_RETRIES; i++) expect((await router.infer()).status).toBe(200);
+  });
+
+  it('both fail: the load on them grows by a tenth at most, not twofold', async () => {
+    const router = routerUnderTest();
+    router.answers.edge = () => json({}, { status: 500 });
+    router.answers.cloud = () => json({}, { status: 500 });
+    const count = 300;
+    for (let i = 0; i < count; i++) expect((await router.infer()).status).toBe(500);
+    const asked = router.seen.edge.length + router.seen.cloud.length;
+    expect(asked).toBeLessThanOrEqual(count + SAVED_RETRIES + count / 10);
+    expect(asked).toBeGreaterThan(count + SAVED_RETRIES);
+  });
+});
