@@ -254,7 +254,9 @@ describe('metrics', () => {
     await router.infer();
     await router.infer({ 'x-causeway-deadline-ms': 'x' });
     router.answers.cloud = hang;
-    await router.infer({ 'x-causeway-deadline-ms': '20', 'x-causeway-target': 'cloud' });
+    // Of a model that nothing is known of: otherwise a slow machine may have it refused at once.
+    const hasty = { 'x-causeway-deadline-ms': '20', 'x-causeway-target': 'cloud' };
+    await router.ask('/v2/models/n/infer', post(hasty));
     const response = await router.ask('/metrics');
     expect(response.headers.get('content-type')).toBe('text/plain; version=0.0.4; charset=utf-8');
     const lines = (await response.text()).split('\n');
