@@ -47,3 +47,9 @@ export const TARGET_HEADERS = {
 
 /** Told by an inference target to the router, beside the answer and not to the client: core/routing/told.ts. */
 export const TOLD_HEADER = 'x-causeway-routing';
+
+/** Reported by an inference target to who asks whether it lives, beside its requests in flight. */
+export const PROBE_HEADERS = {
+  /** Milliseconds that requests took lately at about the load there is; 0 where there were none, or its clock stands still. */
+  latencyMs: 'x-causeway-latency-ms',
+} as const;

@@ -1,11 +1,12 @@
 /** One infer request: its place among the others, its answer; over HTTP or called directly by the router. */
-import { REQUEST_HEADERS, TARGET_HEADERS, TOLD_HEADER } from '../contracts/headers.ts';
+import { PROBE_HEADERS, REQUEST_HEADERS, TARGET_HEADERS, TOLD_HEADER } from '../contracts/headers.ts';
 import { VARIANT_NAMES, type VariantName } from '../registry/variant-names.ts';
 import { errorBody, Fault } from '../errors.ts';
 import type { Defer } from './background.ts';
 import { readJsonBytes } from './body.ts';
 import type { InferCall, Reply } from './call.ts';
 import { QUEUE_FULL_RETRY_S } from './config.ts';
+import { createLatencies } from '../telemetry/latencies.ts';
 import type { InferenceResult, InferenceService, ServiceOptions } from './service.ts';
 
 /** Neither of them throws: faults are answers. */
@@ -20,6 +21,8 @@ export interface Infer {
   readonly directly: (call: InferCall, defer: Defer) => Promise<Reply>;
   /** Of a direct call whose answer nobody wants any more; nothing where it is over, or was never here. */
   readonly cancel: (ticket: string) => void;
+  /** The load, as headers: what a probe is told. */
+  readonly load: () => Record<string, string>;
 }
 
 /** What a fault answers. @param headers of the answer; more may be added */
@@ -58,6 +61,7 @@ export function createInfer(
   faultReply: FaultReply,
 ): Infer {
   let inFlight = 0;
+  const latencies = createLatencies();
   /** Direct calls under way. */
   const calls = new Map<string, { aborted: boolean }>();
 
@@ -77,6 +81,7 @@ export function createInfer(
     const startedAt = clock();
     const arrival = service.begin(model, version, startedAt);
     let counted = false;
+    let found = 0;
     let outcome: InferenceResult | undefined;
     let thrown: unknown;
     try {
@@ -85,6 +90,7 @@ export function createInfer(
       const demand = received instanceof Promise ? await received : received;
       refuseWhereFull();
       // Counted from here: a client that goes away while it sends would never be counted out again.
+      found = inFlight;
       inFlight += 1;
       counted = true;
       outcome = await service.infer({ model, version, ...demand }, arrival, defer);
@@ -92,13 +98,16 @@ export function createInfer(
       thrown = caught;
     }
     arrival.over();
+    const endedAt = clock();
     const headers: Record<string, string> = {
       'content-type': JSON_TYPE,
       [TARGET_HEADERS.inFlight]: String(counted ? inFlight : inFlight + 1),
-      [TARGET_HEADERS.serviceMs]: milliseconds(clock() - startedAt),
+      [TARGET_HEADERS.serviceMs]: milliseconds(endedAt - startedAt),
     };
     if (counted) inFlight -= 1;
     if (outcome === undefined) return faultReply(thrown, headers);
+    // How quickly it fails, or loads a model once, says nothing of its load.
+    if (!outcome.cold) latencies.add(found, endedAt - startedAt, endedAt);
     headers[TARGET_HEADERS.release] = String(outcome.release);
     headers[TARGET_HEADERS.variant] = outcome.variant;
     headers[TARGET_HEADERS.cold] = outcome.cold ? '1' : '0';
@@ -134,6 +143,10 @@ export function createInfer(
       const signal = calls.get(ticket);
       if (signal !== undefined) signal.aborted = true;
     },
+    load: () => ({
+      [TARGET_HEADERS.inFlight]: String(inFlight),
+      [PROBE_HEADERS.latencyMs]: milliseconds(latencies.at(inFlight, clock())),
+    }),
   };
 }
 

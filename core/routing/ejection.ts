@@ -29,6 +29,8 @@ export type Health =
       readonly until: number;
       /** When the half-open target was given its trial; null: it has none. */
       readonly trialAt: number | null;
+      /** Other isolates' word: this one has not seen it fail. */
+      readonly isTold?: true;
     };
 
 export const HEALTHY: Health = { kind: 'healthy', failures: 0, ejections: 0, since: 0 };
@@ -65,7 +67,18 @@ export function failed(health: Health, startedAt: number, now: number, mayEject:
   return ejected(Math.max(0, health.ejections - forgiven) + 1, now);
 }
 
-function ejected(ejections: number, now: number): Health {
+function ejected(ejections: number, now: number): Extract<Health, { kind: 'ejected' }> {
   const until = now + Math.min(MAX_EJECTION_MS, BASE_EJECTION_MS * ejections);
   return { kind: 'ejected', ejections, since: now, until, trialAt: null };
 }
+
+/** Other isolates see it fail: it is left out until the first of them tries it again. */
+export const ejectedElsewhere = (forMs: number, now: number): Health => ({
+  ...ejected(1, now),
+  until: now + Math.min(MAX_EJECTION_MS, forMs),
+  isTold: true,
+});
+
+/** Other isolates see it answer since: it gets its trial now. */
+export const answeredElsewhere = (health: Health, now: number): Health =>
+  health.kind === 'ejected' && health.until > now ? { ...health, until: now } : health;

@@ -9,21 +9,18 @@
  * computes, so at the edge all is service. `cold` is by how much an answer for which the model had to be loaded is above
  * that; cold starts are learned over all models, since the next one is of a model that nothing is known of.
  */
-import { emptyWindow, type Ewma, ewmaValue, observe, quantile, remember, type Window } from './estimate.ts';
+import { type Ewma, ewmaValue, observe } from './estimate.ts';
 import { type Mean, meanValue, observeMean } from './mean.ts';
 import { EMPTY_LINE, learnLine, type Line, resized, slopeOf } from './line.ts';
 import { type Parts, totalMs } from './policy.ts';
+import { learnRatio, noRatios, type Ratios } from './ratios.ts';
 
 /** Milliseconds after its last answer that a model is taken to be still loaded: idle isolates and functions go. */
 export const WARM_MS = 5 * 60_000;
 /** Models remembered per target; the least recently answered goes first. */
 export const MODELS = 64;
-/** Ratios of actual to predicted time between two looks at their percentile: sorting is not free. */
-const SPREAD_EVERY = 8;
-const SPREAD_QUANTILE = 0.95;
-
 /** A part of the latency, by payload size. */
-interface Sized {
+export interface Sized {
   /** At the mean size of `line`. */
   readonly mean: Mean | null;
   readonly line: Line;
@@ -31,12 +28,12 @@ interface Sized {
 
 const UNKNOWN: Sized = { mean: null, line: EMPTY_LINE };
 
-function learnSized({ mean, line }: Sized, bytes: number, ms: number, now: number): Sized {
+function learnSized({ mean, line }: Sized, bytes: number, ms: number, now: number, isTry: boolean): Sized {
   const next = learnLine(line, bytes, ms, now);
   const slope = slopeOf(next);
   // Moving the mean size moves what the mean stands for.
   const moved = mean && slope > 0 ? shift(mean, slope * (next.bytes - line.bytes)) : mean;
-  return { mean: observeMean(moved, resized(ms, slope, bytes, next.bytes), now), line: next };
+  return { mean: observeMean(moved, resized(ms, slope, bytes, next.bytes), now, isTry), line: next };
 }
 
 const shift = (mean: Mean, by: number): Mean => ({
@@ -49,7 +46,7 @@ function sizedValue({ mean, line }: Sized, bytes: number): number | null {
   return mean === null ? null : resized(meanValue(mean), slopeOf(line), line.bytes, bytes);
 }
 
-interface ModelKnown {
+export interface ModelKnown {
   readonly service: Sized;
   /** The same, sensitive to peaks and blind to sizes: what Peak EWMA weighs. */
   readonly peak: Ewma | null;
@@ -64,7 +61,7 @@ export interface Learned {
   /** The least recently answered first. */
   readonly models: ReadonlyMap<string, ModelKnown>;
   /** Actual over predicted. */
-  readonly ratios: Window;
+  readonly ratios: Ratios;
   readonly spread: number;
   readonly learnedAt: number | null;
 }
@@ -73,7 +70,7 @@ export const nothingLearned = (): Learned => ({
   network: UNKNOWN,
   cold: null,
   models: new Map(),
-  ratios: emptyWindow(),
+  ratios: noRatios(),
   spread: 1,
   learnedAt: null,
 });
@@ -129,23 +126,26 @@ export interface Reading extends Question {
   /** Of these in the target, where it can time itself. */
   readonly serviceMs: number | null;
   readonly isCold: boolean;
+  /** It was sent beside a request, to learn from or as a second attempt. */
+  readonly isTry: boolean;
   /** What was predicted when it was sent. */
   readonly predictedMs: number | null;
 }
 
 export function learn(known: Learned, reading: Reading, now: number): Learned {
-  const { model, bytes, share, elapsedMs, isCold } = reading;
+  const { model, bytes, share, elapsedMs, isCold, isTry } = reading;
   const inTarget = Math.min(elapsedMs, reading.serviceMs ?? elapsedMs);
-  const network = learnSized(known.network, bytes, elapsedMs - inTarget, now);
+  const network = learnSized(known.network, bytes, elapsedMs - inTarget, now, isTry);
   const { service: before = UNKNOWN, peak: peakBefore = null } = known.models.get(model) ?? {};
   const unloaded = inTarget * share;
-  const service = isCold ? before : learnSized(before, bytes, unloaded, now);
+  const service = isCold ? before : learnSized(before, bytes, unloaded, now, isTry);
+  const isNew = isAnew(known.network.mean, network.mean) || isAnew(before.mean, service.mean);
   const peak = isCold ? peakBefore : observe(peakBefore, elapsedMs * share, now);
   return {
     network,
     cold: isCold ? observeMean(known.cold, unloaded, now) : known.cold,
     models: withModel(known.models, model, { service, peak, answeredAt: now }),
-    ...spreadOf(known, reading),
+    ...spreadOf(known, reading, isNew, now),
     learnedAt: now,
   };
 }
@@ -166,12 +166,22 @@ export function learnAtLeast(
   return { ...known, cold, learnedAt: now };
 }
 
-function spreadOf({ ratios, spread }: Learned, { elapsedMs, predictedMs }: Reading) {
+function spreadOf(
+  { ratios, spread }: Learned,
+  { elapsedMs, predictedMs }: Reading,
+  isNew: boolean,
+  now: number,
+) {
+  // What was predicted before says nothing of what is now.
+  if (isNew) return { ratios: noRatios(), spread: 1 };
   if (predictedMs === null || predictedMs <= 0) return { ratios, spread };
-  const next = remember(ratios, elapsedMs / predictedMs);
-  if (next.added % SPREAD_EVERY !== 0) return { ratios: next, spread };
-  return { ratios: next, spread: Math.max(1, quantile(next, SPREAD_QUANTILE) ?? 1) };
+  const next = learnRatio(ratios, elapsedMs / predictedMs, now);
+  // Until it has been looked at, what others said holds.
+  return { ratios: next, spread: next.lookedAt === -Infinity ? spread : next.spread };
 }
+
+/** Whether a part was begun anew with the last reading, see mean.ts. */
+const isAnew = (before: Mean | null, after: Mean | null): boolean => before !== null && after?.weight === 1;
 
 function withModel(models: ReadonlyMap<string, ModelKnown>, model: string, known: ModelKnown) {
   const next = new Map(models);

@@ -7,8 +7,8 @@ import { TAU_MS } from './estimate.ts';
 
 /** Readings the moments are of, at most: more and older than those of the mean, the slope being harder to see. */
 const MOST_READINGS = 256;
-/** The slope's time constant over that of the mean. */
-const PATIENCE = 30;
+/** Time constant of the slope, milliseconds: 30 times that of the mean. */
+export const LINE_TAU_MS = 30 * TAU_MS;
 /** Readings before a slope is believed. */
 const FEWEST = 8;
 
@@ -26,7 +26,7 @@ export const EMPTY_LINE: Line = { weight: 0, bytes: 0, ms: 0, bytesSquared: 0, m
 
 /** West 1979, "Updating mean and variance estimates", CACM 22(9), with fading. */
 export function learnLine(line: Line, bytes: number, ms: number, now: number): Line {
-  const fade = Math.exp(-Math.max(0, now - line.at) / (TAU_MS * PATIENCE));
+  const fade = Math.exp(-Math.max(0, now - line.at) / LINE_TAU_MS);
   const past = Math.min(line.weight * fade, MOST_READINGS);
   const kept = line.weight === 0 ? 0 : past / line.weight;
   const weight = past + 1;

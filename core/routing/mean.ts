@@ -4,13 +4,16 @@
  * long one holds; beyond that the short one does, up or down (Page 1954 detects changes so, by a band around what
  * is expected). A peak detector, which believes every high reading, predicts a noisy target half again too late.
  */
-import { TAU_MS } from './estimate.ts';
+import { TAU_MS, TICK_MS } from './estimate.ts';
 
 /** Readings that the two means are of, at most. */
 const LONG = 32;
 const SHORT = 4;
 /** Mean absolute deviations that the short mean may be away: about 3 standard deviations of a mean of four. */
 const BAND = 2;
+/** Milliseconds without a reading, and how many times as quick one after them must be to say that the past is over. */
+const SILENCE_MS = 5_000;
+const QUICKER = 3;
 
 export interface Mean {
   readonly long: number;
@@ -20,16 +23,30 @@ export interface Mean {
   /** What the past weighs against the next reading, which weighs 1. */
   readonly weight: number;
   readonly at: number;
+  /** Other isolates' word, and no reading of its own since. */
+  readonly isTold?: true;
 }
 
 export function meanValue({ long, short, deviation }: Mean): number {
   return Math.abs(short - long) > BAND * deviation ? short : long;
 }
 
-/** @param reading what is not a number from 0 is not learned */
-export function observeMean(mean: Mean | null, reading: number, now: number): Mean | null {
+/**
+ * Whether what made a target slow is over: it was left alone since, and has now been much quicker than it was. Otherwise
+ * it would be avoided for as many rounds of such tries as it takes to outweigh the past. A lucky reading that is believed
+ * costs little: the target is asked, and the next ones say how it is. An unlucky one would keep everybody away.
+ */
+const isOver = (mean: Mean, reading: number, now: number): boolean =>
+  now - mean.at > SILENCE_MS && meanValue(mean) > QUICKER * reading + TICK_MS;
+
+/**
+ * @param reading what is not a number from 0 is not learned
+ * @param isTry whether the target was only tried: it was not chosen
+ */
+export function observeMean(mean: Mean | null, reading: number, now: number, isTry = false): Mean | null {
   if (!Number.isFinite(reading) || reading < 0) return mean;
-  if (mean === null) return { long: reading, short: reading, deviation: reading / 2, weight: 1, at: now };
+  if (mean === null || (isTry && isOver(mean, reading, now)))
+    return { long: reading, short: reading, deviation: reading / 2, weight: 1, at: now };
   const past = mean.weight * Math.exp(-Math.max(0, now - mean.at) / TAU_MS);
   const towards = (from: number, to: number, most: number) =>
     from + (to - from) / (Math.min(past, most - 1) + 1);

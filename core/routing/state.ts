@@ -25,6 +25,7 @@ import {
   type Reading,
 } from './learning.ts';
 import { type Mean, observeMean } from './mean.ts';
+import { NEWS_MS } from './merging.ts';
 import type { Reason, RouteRequest, TargetSnapshot } from './policy.ts';
 import type { TargetConfig, TargetId } from './targets.ts';
 import { hostOf, learningKey, type TargetVariant } from './variants.ts';
@@ -54,6 +55,9 @@ export interface TargetState {
   /** Requests beyond our own that the target last reported, and when. */
   readonly others: number;
   readonly reportedAt: number;
+  /** Those that other isolates said they had sent, and when: see sharing.ts. */
+  readonly elsewhere: number;
+  readonly elsewhereAt: number;
   /** Attempts and failures since the isolate started, ejections too. */
   readonly requests: number;
   readonly errors: number;
@@ -121,6 +125,8 @@ export function initialState(configs: readonly TargetConfig[]): RoutingState {
         busyAt: 0,
         others: 0,
         reportedAt: -Infinity,
+        elsewhere: 0,
+        elsewhereAt: -Infinity,
         requests: 0,
         errors: 0,
         ejections: 0,
@@ -143,8 +149,16 @@ function known(state: RoutingState, target: TargetId): TargetState {
 const ahead = ({ workMs, worked }: TargetState): number | undefined =>
   worked === 0 ? undefined : Math.max(0, workMs) / worked;
 
-const load = ({ inFlight, others, reportedAt }: TargetState, now: number): number =>
-  inFlight + (now - reportedAt < REPORT_MS ? others : 0);
+/** A target counts what reaches it, but a function of many environments in one of them only: the larger count holds. */
+function load({ inFlight, others, reportedAt, elsewhere, elsewhereAt }: TargetState, now: number): number {
+  const reported = now - reportedAt < REPORT_MS ? others : 0;
+  const told = now - elsewhereAt < NEWS_MS ? elsewhere : 0;
+  return inFlight + Math.max(reported, told);
+}
+
+/** Requests that are there, as far as it is known: our own, and those of others. */
+export const loadOf = (state: RoutingState, target: TargetId, now: number): number =>
+  load(known(state, target), now);
 
 /** What is known of the targets for a request, in their order. */
 export function snapshot(
@@ -275,6 +289,7 @@ const readingOf = (attempt: Attempt, now: number): Omit<Reading, 'serviceMs' | '
   queue: attempt.queue,
   share: attempt.share,
   predictedMs: attempt.predictedMs,
+  isTry: attempt.reason === 'probe' || attempt.reason === 'hedge',
   elapsedMs: Math.max(0, now - attempt.startedAt),
 });
 

@@ -1,6 +1,7 @@
 /** One simulated target: lanes with a queue before them, cold starts, neighbours, and what goes wrong. */
 import type { Random } from '../random.ts';
 import type { ProbeResult } from '../routing/policy.ts';
+import { createLatencies } from '../telemetry/latencies.ts';
 import type { Draw } from './arrivals.ts';
 import type { Timeline } from './events.ts';
 import { createLanes } from './lanes.ts';
@@ -30,11 +31,6 @@ interface Job {
   finish: number;
   lane: number;
 }
-
-/** Latencies kept for probes, those of them that a probe is told the median of, and milliseconds that one is recent. */
-const KEPT = 64;
-const NEAREST = 9;
-const RECENT_MS = 2_000;
 
 /** What only a clairvoyant sees of a target. */
 export interface Insight {
@@ -69,7 +65,7 @@ export function createServer(target: SimulatedTarget, timeline: Timeline, random
   const active = new Set<Job>();
   const waiting: Job[] = [];
   const environments = cold === undefined ? undefined : createLanes(lanes, cold.afterMs);
-  const latencies: { readonly rif: number; readonly ms: number; readonly at: number }[] = [];
+  const latencies = createLatencies();
 
   let antagonist = 1;
   /** Work done for each active job since the beginning, and when that was so. */
@@ -131,8 +127,7 @@ export function createServer(target: SimulatedTarget, timeline: Timeline, random
     const answer: Answer = { kind: 'answered', cold: job.cold, inFlight: inFlight(), serviceMs: ms };
     active.delete(job);
     environments?.release(job.lane, now);
-    latencies.push({ rif: job.found, ms, at: now });
-    if (latencies.length > KEPT) latencies.shift();
+    latencies.add(job.found, ms, now);
     job.done(answer);
   }
 
@@ -192,17 +187,9 @@ export function createServer(target: SimulatedTarget, timeline: Timeline, random
       const now = timeline.now();
       return during('partition', now) === undefined ? (during('network', now)?.extraMs ?? 0) : Infinity;
     },
-    /**
-     * The median of recent latencies at about the load there is (Prequal §4). Without recent ones 0, so that it is
-     * asked again: otherwise what it took under load would keep everybody from an idle target for ever.
-     */
     probe() {
-      const rif = inFlight();
-      const distance = (each: { readonly rif: number }) => Math.abs(each.rif - rif);
-      const recent = latencies.filter(({ at }) => timeline.now() - at < RECENT_MS);
-      const nearest = recent.sort((a, b) => distance(a) - distance(b)).slice(0, NEAREST);
-      const sorted = nearest.map(({ ms }) => ms).sort((a, b) => a - b);
-      return { target: target.id, inFlight: rif, latencyMs: sorted[sorted.length >> 1] ?? 0 };
+      const now = inFlight();
+      return { target: target.id, inFlight: now, latencyMs: latencies.at(now, timeline.now()) };
     },
     inFlight,
     insight() {

@@ -9,6 +9,7 @@ import { type Environment, type Fetcher, readConfig } from './environment.ts';
 import { withExplanation } from './explained.ts';
 import { createExplainer, type Explainer } from './explainer.ts';
 import { type Asked, type InferenceContext, routeInference } from './inference.ts';
+import { createExchange, type Exchange } from './exchange.ts';
 import { createIsolate } from './isolate.ts';
 import { createRuleBook } from './rules.ts';
 import { namesOf } from './targets.ts';
@@ -54,11 +55,12 @@ type Handler<Rest extends unknown[] = []> = (
 
 interface Deployment extends InferenceContext {
   readonly jobs: Upstream | undefined;
+  readonly exchange: Exchange;
 }
 
 function deploy(environment: Environment, options: RouterOptions): Deployment {
   const config = readConfig(environment);
-  const { clock, wallClock, random, internet } = options;
+  const { clock, wallClock, random, randomHex, internet } = options;
   const authorization = cloudAuthorizer(config.tokenSecret, wallClock);
   const at = (origin: string): Upstream => ({ fetcher: internet, origin, authorization, binding: undefined });
   const { policy, targets } = config;
@@ -78,12 +80,16 @@ function deploy(environment: Environment, options: RouterOptions): Deployment {
     config,
     clock,
     isolate,
+    exchange: createExchange({ isolate, points: environment.POP, clock, randomHex }),
     upstreams,
     names: namesOf(targets),
     rules: createRuleBook({ upstreams, isHealthy: isolate.isHealthy, clock }),
     jobs: config.jobsUrl === undefined ? undefined : at(config.jobsUrl),
   };
 }
+
+/** Cloudflare's data centre that took the request, where it says so. */
+const coloOf = (request: Request) => (request as { readonly cf?: { readonly colo?: string } }).cf?.colo;
 
 export function createRouter(options: RouterOptions): Router {
   const { dashboard, randomHex } = options;
@@ -133,6 +139,8 @@ export function createRouter(options: RouterOptions): Router {
     const defer = (going: Promise<unknown>) => execution.waitUntil(going.catch(() => undefined));
     const work = routeInference(context, request, asked, trace, defer, explainer);
     defer(work);
+    const exchange = context.exchange(() => coloOf(request), work);
+    if (exchange !== undefined) defer(exchange);
     return work;
   };
   const inference = guarded('inference', (call, trace, context, asked: Asked) =>

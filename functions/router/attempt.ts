@@ -1,5 +1,5 @@
 /** Sending a request to a target, and telling an answer from a failure. */
-import { REQUEST_HEADERS, TARGET_HEADERS } from '../../core/contracts/headers.ts';
+import { PROBE_HEADERS, REQUEST_HEADERS, TARGET_HEADERS } from '../../core/contracts/headers.ts';
 import { CALL_BYTES, type InferCall, type Reply } from '../../core/inference/call.ts';
 import { VARIANT_NAMES, type VariantName } from '../../core/registry/variant-names.ts';
 import type { Fetcher, InferenceBinding } from './environment.ts';
@@ -173,8 +173,12 @@ export async function drop(outcome: Outcome): Promise<void> {
 }
 
 /** Milliseconds in the target, as it reported; null where it did not. */
-export function reportedServiceMs({ header }: Answer): number | null {
-  const text = header(TARGET_HEADERS.serviceMs);
+export const reportedServiceMs = (answer: Answer) => milliseconds(answer, TARGET_HEADERS.serviceMs);
+/** Milliseconds that requests took there lately, as it told a probe; null where it did not. */
+export const reportedLatencyMs = (answer: Answer) => milliseconds(answer, PROBE_HEADERS.latencyMs);
+
+function milliseconds({ header }: Answer, name: string): number | null {
+  const text = header(name);
   return text !== null && /^\d{1,7}(\.\d{1,9})?$/.test(text) ? Number(text) : null;
 }
 

@@ -1,11 +1,6 @@
 /** What a deployment gives the router: bindings, variables and secrets, checked once per isolate. */
 import type { InferCall, Reply } from '../../core/inference/call.ts';
-import {
-  DEFAULT_POLICY,
-  POLICIES,
-  POLICY_NAMES,
-  type PolicyName,
-} from '../../core/routing/policies/table.ts';
+import { DEFAULT_POLICY, POLICY_NAMES, type PolicyName } from '../../core/routing/policies/table.ts';
 import {
   type DeployedTarget,
   misconfigured,
@@ -26,10 +21,18 @@ export interface InferenceBinding {
   cancel(ticket: string): Promise<void>;
 }
 
+/** A Durable Object namespace, as far as it is used. */
+export interface PointsOfPresence {
+  idFromName(name: string): unknown;
+  get(id: never): Fetcher;
+}
+
 /** docs/deploy.md and docs/routing.md say how each is set. */
 export interface Environment extends TargetVariables {
   /** The private inference Worker. */
   readonly INFERENCE: Fetcher & InferenceBinding;
+  /** Where the isolates of a point of presence share what they learn (pop.ts); left out: each learns alone. */
+  readonly POP?: PointsOfPresence;
   /** Function URL of the jobs and models API; left out: those paths answer 503. */
   readonly JOBS_URL?: string;
   /** Shared with the cloud functions: signs the short-lived token. Needed with any URL. */
@@ -101,9 +104,7 @@ function bytesOf({ MAX_BODY_BYTES: text }: Environment): number {
 
 function policyOf({ ROUTING_POLICY: text }: Environment): PolicyName {
   if (text === undefined || text === '') return DEFAULT_POLICY;
-  // A policy that asks targets for their load needs somebody who does: that is the simulator only.
-  const names = POLICY_NAMES.filter((name) => POLICIES[name].probed === undefined);
-  const found = names.find((name) => name === text);
-  if (found === undefined) throw misconfigured('ROUTING_POLICY', `must be one of ${names.join(', ')}`);
+  const found = POLICY_NAMES.find((name) => name === text);
+  if (found === undefined) throw misconfigured('ROUTING_POLICY', `must be one of ${POLICY_NAMES.join(', ')}`);
   return found;
 }

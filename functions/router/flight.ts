@@ -20,6 +20,7 @@ import {
 } from './attempt.ts';
 import type { Explainer } from './explainer.ts';
 import type { Isolate, Sent } from './isolate.ts';
+import { probe } from './probing.ts';
 
 export interface FlightPlan {
   readonly isolate: Isolate;
@@ -88,6 +89,8 @@ export async function fly(plan: FlightPlan): Promise<Landed | undefined> {
     launch(shadow);
     shadows.add(shadow);
   }
+  for (const asked of beginning.probes)
+    plan.defer(probe(plan.upstreams.get(asked.host)!).then((report) => isolate.probed(asked, report)));
   const late = beginning.hedgeAfterMs === null ? undefined : alarm(beginning.hedgeAfterMs);
 
   const land = ({ sent, outcome }: Ended): Landed => {

@@ -13,4 +13,6 @@ const router = createRouter({
   internet: { fetch: (url, init) => fetch(url, init) },
 });
 
+export { PointOfPresence } from './pop.ts';
+
 export default router;

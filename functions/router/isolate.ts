@@ -4,6 +4,7 @@
  * /v1/routing speak of the isolate that happens to answer.
  */
 import type { RoutingView, TargetView } from '../../core/contracts/routing.ts';
+import type { Summary, Told } from '../../core/contracts/sharing.ts';
 import { type Refusal, refusal } from '../../core/routing/admission.ts';
 import { type Choice, decideAmong, eligible } from '../../core/routing/decide.ts';
 import { Fault } from '../../core/errors.ts';
@@ -20,6 +21,7 @@ import {
 import { meanValue } from '../../core/routing/mean.ts';
 import { edgeFirst } from '../../core/routing/policies/place-first.ts';
 import { POLICIES, type PolicyName } from '../../core/routing/policies/table.ts';
+import { summaryOf, told } from '../../core/routing/sharing.ts';
 import { predict, type Prediction, type Reason, type RouteRequest } from '../../core/routing/policy.ts';
 import { canRetry, INITIAL_RETRIES, retriesEarned, retryFailed } from '../../core/routing/retries.ts';
 import {
@@ -28,14 +30,16 @@ import {
   type AttemptResult,
   ended,
   initialState,
+  loadOf,
   snapshot,
   started,
   type TargetState,
 } from '../../core/routing/state.ts';
-import type { TargetConfig, TargetId } from '../../core/routing/targets.ts';
+import { EDGE, type TargetConfig, type TargetId } from '../../core/routing/targets.ts';
 import { hostOf } from '../../core/routing/variants.ts';
 import type { Explainer } from './explainer.ts';
 import { type DegradedKind, routerMetrics } from './metrics.ts';
+import { createProbing, type Report } from './probing.ts';
 import { createRecent, type Routed } from './recent.ts';
 
 export interface IsolateOptions {
@@ -66,6 +70,14 @@ export interface Beginning {
   readonly shadow: Sent | undefined;
   /** Milliseconds after which a second attempt is worth its cost; null: never. */
   readonly hedgeAfterMs: number | null;
+  /** Targets to be asked for their load now, beside it. */
+  readonly probes: readonly Probed[];
+}
+
+/** A target as the policy knows it, and who is asked about it. */
+export interface Probed {
+  readonly target: TargetId;
+  readonly host: TargetId;
 }
 
 export type Isolate = ReturnType<typeof createIsolate>;
@@ -75,6 +87,7 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
   let memory: unknown = POLICIES[policy].initial;
   let budget = INITIAL_BUDGET;
   let retries = INITIAL_RETRIES;
+  const probing = createProbing<TargetId>(POLICIES[policy]);
   const recent = createRecent();
   const metrics = routerMetrics(
     targets.map(({ id }) => id),
@@ -140,6 +153,10 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
         shadow: shadow && send(shadow, 'probe', request, request.deadlineMs, infers),
         hedgeAfterMs:
           infers && request.pin === undefined && targets.length > 1 ? hedgeAfterMs(choice, budget) : null,
+        probes: probing.due(choice.probes, clock()).map((target) => ({
+          target,
+          host: request.variants?.find(({ id }) => id === target)?.host ?? target,
+        })),
       };
     },
     /** A second attempt beside the one under way. @returns undefined where it is not worth its cost */
@@ -160,14 +177,25 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
       return send(predict(second), 'hedge', request, request.deadlineMs, true);
     },
     /** @returns milliseconds since it was sent */
-    finish({ attempt }: Sent, result: AttemptResult): number {
+    finish({ attempt, host }: Sent, result: AttemptResult): number {
       const now = clock();
       const ms = Math.max(0, now - attempt.startedAt);
       state = ended(state, attempt, result, now);
       if (attempt.reason === 'fallback' && result.kind !== 'answered' && result.kind !== 'cancelled')
         retries = retryFailed(retries);
+      const { target } = attempt;
+      if (attempt.infers && result.kind === 'answered' && !result.refused) {
+        memory = probing.answered(memory, { target, inFlight: loadOf(state, host, now) }, ms, now);
+      }
       metrics.attempted(attempt, result, ms);
       return ms;
+    },
+    /** The end of a probe. @param report null where it failed */
+    probed({ target, host }: Probed, report: Report | null): void {
+      const now = clock();
+      metrics.askedLoad(host, report !== null);
+      const seen = { target, inFlight: loadOf(state, host, now) };
+      memory = probing.reported(memory, seen, report, host !== EDGE, now);
     },
     /** The client's answer. */
     answered(target: TargetId, reason: Reason, status: number): void {
@@ -182,6 +210,12 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
     /** Answered with an error by the router itself. */
     refused: (status: number) => metrics.refused(status),
     metricsText: () => metrics.text(),
+    /** For the other isolates of this point of presence, and what they know: see exchange.ts. */
+    summary: (): Summary => summaryOf(state, clock()),
+    told(news: Told): void {
+      state = told(state, news, clock());
+    },
+    exchanged: (isDone: boolean) => metrics.exchanged(isDone),
     view(): RoutingView {
       const now = clock();
       const viewOf = (target: TargetId) => targetView(state.get(target), now);

@@ -78,6 +78,16 @@ export function routerMetrics(
     probes.add([target], 0);
     for (const kind of DEGRADED_KINDS) degraded.add([target, kind], 0);
   }
+  const loadProbes = registry.counter(
+    'causeway_load_probes_total',
+    'Targets asked for their load beside the requests, by how it ended.',
+    ['target', 'result'],
+  );
+  const exchanges = registry.counter(
+    'causeway_exchanges_total',
+    'Exchanges with the other isolates of the point of presence, by how they ended.',
+    ['result'],
+  );
   const each = (value: (target: TargetState) => number) => () =>
     configured.map((target) => [[target], value(stateOf().get(target)!)] as const);
   registry.gaugeOf(
@@ -126,6 +136,12 @@ export function routerMetrics(
     },
     fellBack(from: TargetId, to: TargetId): void {
       fallbacks.add([from, to]);
+    },
+    askedLoad(target: TargetId, isDone: boolean): void {
+      loadProbes.add([target, isDone ? 'answered' : 'failed']);
+    },
+    exchanged(isDone: boolean): void {
+      exchanges.add([isDone ? 'done' : 'failed']);
     },
     text: () => registry.text(),
   };

@@ -16,7 +16,7 @@ import type { ObjectStore } from '../../core/storage/object-store.ts';
 import { startEdge } from '../../infra/local/workers/edge.ts';
 import { temporaryState } from './small-job.ts';
 
-const SECRET = 'for this test only, and long enough';
+export const SECRET = 'for this test only, and long enough';
 export const INPUTS = 4;
 
 /** A request as the cloud got it. */
@@ -163,23 +163,45 @@ export async function release(
     seed: 1,
     inputName: 'x',
   });
-  const sha256 = damage ? '0'.repeat(64) : await putBlob(store, graph);
   const smaller: { int8?: { sha256: string; bytes: number } } = {};
   if (int8) {
     const file = encodeModel(quantize(decodeModel(graph)).model);
     smaller.int8 = { sha256: await putBlob(store, file), bytes: file.length };
   }
+  await publish(store, model, job, graph, {
+    ...(damage ? { sha256: '0'.repeat(64) } : {}),
+    ...(routing === undefined ? {} : { routing }),
+    smaller,
+  });
+}
+
+interface Publishing {
+  /** Of its file, where it is there already. */
+  readonly sha256?: string;
+  readonly routing?: RoutingDefaults;
+  readonly smaller?: { readonly int8?: { readonly sha256: string; readonly bytes: number } };
+}
+
+/** Publishes a graph as the model's next release and serves it. */
+export async function publish(
+  store: ObjectStore,
+  model: string,
+  job: string,
+  graph: Uint8Array<ArrayBuffer>,
+  { sha256, routing, smaller = {} }: Publishing = {},
+): Promise<void> {
+  const blob = sha256 ?? (await putBlob(store, graph));
   const { inputs, outputs } = signatureOf(decodeModel(graph));
   const own = (tensors: typeof inputs) => tensors.map((tensor) => ({ ...tensor, shape: [...tensor.shape] }));
   const number = await publishRelease(store, model, job, (n) => ({
     v: 1,
     model,
     release: n,
-    variants: { fp32: { sha256, bytes: graph.length }, ...smaller },
+    variants: { fp32: { sha256: blob, bytes: graph.length }, ...smaller },
     ...(routing === undefined ? {} : { routing }),
     signature: { inputs: own(inputs), outputs: own(outputs) },
     metrics: {},
-    lineage: { job, dataset: { name: 'none', version: 1 }, graph: sha256 },
+    lineage: { job, dataset: { name: 'none', version: 1 }, graph: blob },
     createdAt: new Date().toISOString(),
   }));
   await moveChannel(store, model, 'stable', number, new Date());

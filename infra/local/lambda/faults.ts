@@ -1,4 +1,6 @@
-/** Faults to put between an event source and its function. */
+/** Faults to put before a function: between an event source and it, or between its URL and it. */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { LambdaFunction } from './function.ts';
 import type { Invocable, InvokeOptions, InvokeOutcome } from './invocation.ts';
 
 /**
@@ -35,3 +37,24 @@ function both(first: string, second: string): unknown {
   const odd = lists.findIndex((list) => !Array.isArray(list));
   return odd >= 0 ? answers[odd] : { batchItemFailures: lists.flat() };
 }
+
+/** What ails a function; may be changed while it runs. */
+export interface Trouble {
+  /** Milliseconds that every invocation takes longer. */
+  delayMs: number;
+  /** Every invocation answers 500 at once, as one does whose dependency is gone. */
+  fails: boolean;
+}
+
+export const troubled = (target: LambdaFunction, trouble: Trouble): LambdaFunction => ({
+  ...target,
+  async invoke(event, options) {
+    if (trouble.fails) {
+      const headers = { 'content-type': 'application/json' };
+      const answer = { statusCode: 500, headers, body: JSON.stringify({ error: 'out of order' }) };
+      return { kind: 'result', payload: JSON.stringify(answer) };
+    }
+    if (trouble.delayMs > 0) await delay(trouble.delayMs);
+    return target.invoke(event, options);
+  },
+});

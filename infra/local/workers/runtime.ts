@@ -19,16 +19,27 @@ export interface LocalWorker {
 interface Bindings {
   r2Buckets: Record<string, string>;
   serviceBindings: Record<string, string>;
+  durableObjects: Record<string, { className: string; scriptName?: string; useSQLite: true }>;
   bindings: Record<string, string>;
 }
 
 function bind(worker: LocalWorker, names: ReadonlySet<string>): Bindings {
-  const bound: Bindings = { r2Buckets: {}, serviceBindings: {}, bindings: {} };
+  const bound: Bindings = { r2Buckets: {}, serviceBindings: {}, durableObjects: {}, bindings: {} };
   for (const binding of worker.built.bindings) {
     switch (binding.type) {
       case 'r2_bucket':
         bound.r2Buckets[binding.name] = binding.bucket_name;
         break;
+      case 'durable_object_namespace': {
+        const { script_name: scriptName, class_name: className } = binding;
+        // The one kind that a new class can be of: `new_sqlite_classes`.
+        bound.durableObjects[binding.name] = {
+          className,
+          ...(scriptName === undefined ? {} : { scriptName }),
+          useSQLite: true,
+        };
+        break;
+      }
       case 'plain_text':
         bound.bindings[binding.name] = binding.text;
         break;

@@ -16,6 +16,13 @@ export interface WorkerModule {
 const Binding = z.discriminatedUnion('type', [
   z.object({ type: z.literal('r2_bucket'), name: z.string(), bucket_name: z.string() }),
   z.object({ type: z.literal('service'), name: z.string(), service: z.string() }),
+  z.object({
+    type: z.literal('durable_object_namespace'),
+    name: z.string(),
+    class_name: z.string(),
+    /** The Worker that has the class; undefined: this one. */
+    script_name: z.string().optional(),
+  }),
   z.object({ type: z.literal('plain_text'), name: z.string(), text: z.string() }),
 ]);
 export type Binding = z.infer<typeof Binding>;

@@ -49,6 +49,8 @@ describe('the list of metrics in docs/routing.md', () => {
     metrics.refused(400);
     metrics.attempted(attempt(), answer(), 1);
     metrics.fellBack('edge', 'cloud-eu');
+    metrics.exchanged(true);
+    metrics.askedLoad('edge', true);
     const text = metrics.text();
     const exposed = Array.from(text.matchAll(/^# TYPE (\S+) (\S+)$/gm), ([, name = '', type]) => {
       const sample = text

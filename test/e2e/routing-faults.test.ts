@@ -1,0 +1,141 @@
+/**
+ * Load shifts on the real stack: the Workers in workerd, the inference function that ships, clients that keep asking.
+ * Whatever happens to one target, no request fails while the other lives, shares shift within a second, and come back.
+ */
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
+import { publish, ROW } from './router-fixture.ts';
+import { buildHeavy, type Serving, startServing } from './serving-fixture.ts';
+
+/** Milliseconds in which shares must have shifted, and the requests after that of which they are counted. */
+const SHIFT_MS = 1_000;
+const COUNTED = 30;
+/** Until they have, and until a share has come back. An estimate that nobody asked for is looked at after ten seconds. */
+const RETURN = { timeout: 30_000, interval: 50 };
+
+let serving: Serving;
+beforeAll(async () => {
+  serving = await startServing();
+  await publish(serving.store, 'heavy', 'job_heavy000', buildHeavy(32));
+  // It is loaded at both, and something is known of them.
+  for (const target of ['edge', 'cloud'])
+    for (let i = 0; i < 10; i++) expect((await infer('heavy', target)).status).toBe(200);
+});
+afterAll(() => serving?.stop());
+
+type Target = 'edge' | 'cloud';
+interface Asked {
+  readonly sentAt: number;
+  readonly status: number;
+  readonly target: string | null;
+  readonly reason: string | null;
+  readonly ms: number;
+}
+
+async function infer(model: string, target = 'auto'): Promise<Asked> {
+  const began = performance.now();
+  const response = await fetch(`${serving.url}/v2/models/${model}/infer`, {
+    method: 'POST',
+    body: ROW,
+    headers: { 'content-type': 'application/json', 'x-causeway-target': target },
+  });
+  await response.arrayBuffer();
+  const { status, headers } = response;
+  const ms = performance.now() - began;
+  return {
+    sentAt: began,
+    status,
+    target: headers.get('x-causeway-target'),
+    reason: headers.get('x-causeway-reason'),
+    ms,
+  };
+}
+
+const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+const share = (all: readonly Asked[], target: Target) =>
+  all.filter((each) => each.target === target).length / all.length;
+
+/** Clients that ask one request after another until they are stopped. */
+function clients(count: number, model: string, target?: Target) {
+  const all: Asked[] = [];
+  const stopping = new AbortController();
+  const going = Promise.all(
+    Array.from({ length: count }, async () => {
+      while (!stopping.signal.aborted) {
+        all.push(await infer(model, target));
+        await pause(15);
+      }
+    }),
+  );
+  return {
+    all,
+    /** The share of a target in what is sent a second from now. */
+    async shareAfterShift(of: Target): Promise<number> {
+      const from = performance.now() + SHIFT_MS;
+      const counted = () => all.filter(({ sentAt }) => sentAt >= from);
+      await vi.waitFor(() => expect(counted().length).toBeGreaterThanOrEqual(COUNTED), RETURN);
+      return share(counted(), of);
+    },
+    returnsTo: (of: Target) =>
+      vi.waitFor(() => expect(share(all.slice(-COUNTED), of)).toBeGreaterThan(0.5), RETURN),
+    async stop(): Promise<readonly Asked[]> {
+      stopping.abort();
+      await going;
+      return all;
+    },
+  };
+}
+
+/** Begun by a test, ended after it whatever comes of it. */
+let running: { stop(): Promise<unknown> }[] = [];
+function begin(...of: Parameters<typeof clients>) {
+  const begun = clients(...of);
+  running.push(begun);
+  return begun;
+}
+afterEach(async () => {
+  serving.trouble.delayMs = 0;
+  serving.trouble.fails = false;
+  await Promise.all(running.map((each) => each.stop()));
+  running = [];
+});
+
+const failures = (all: readonly Asked[]) => all.filter(({ status }) => status !== 200);
+
+test('the cloud grows slow, and quick again', async () => {
+  const load = begin(3, 'heavy');
+  await load.returnsTo('cloud');
+  serving.trouble.delayMs = 1_500;
+  expect(await load.shareAfterShift('edge')).toBeGreaterThan(0.7);
+  serving.trouble.delayMs = 0;
+  await load.returnsTo('cloud');
+  expect(failures(await load.stop())).toEqual([]);
+});
+
+test('the edge gets more than it can do, and less again', async () => {
+  const alone = await Promise.all(Array.from({ length: 5 }, () => infer('heavy', 'edge')));
+  // The cloud is far enough that one client has nothing to gain there, and many have.
+  serving.trouble.delayMs = (3 * Math.max(...alone.map(({ ms }) => ms))) / alone.length;
+  const load = begin(1, 'heavy');
+  await load.returnsTo('edge');
+  const crowd = begin(12, 'heavy');
+  expect(await crowd.shareAfterShift('cloud')).toBeGreaterThan(0.4);
+  expect(failures(await crowd.stop())).toEqual([]);
+  await load.returnsTo('edge');
+  expect(failures(await load.stop())).toEqual([]);
+});
+
+const fail = (fails: boolean) => async () => void (serving.trouble.fails = fails);
+test.each([
+  ['dies in the middle of requests', () => serving.kill(), () => serving.revive()],
+  ['fails at once, and so looks quick', fail(true), fail(false)],
+])('the cloud %s, and returns', async (_what, harm, heal) => {
+  const load = begin(3, 'heavy');
+  await load.returnsTo('cloud');
+  await harm();
+  expect(await load.shareAfterShift('edge')).toBe(1);
+  await heal();
+  // Its ejection lasts half a minute, unless somebody who insists sees it answer.
+  await vi.waitFor(async () => expect((await infer('heavy', 'cloud')).status).toBe(200), RETURN);
+  await load.returnsTo('cloud');
+  expect(failures(await load.stop())).toEqual([]);
+});
