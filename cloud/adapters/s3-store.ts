@@ -39,13 +39,19 @@ export interface S3StoreOptions {
 interface Described {
   readonly ETag?: string | undefined;
   readonly LastModified?: Date | undefined;
+  readonly Metadata?: Record<string, string> | undefined;
 }
 
-function info(key: string, size: number | undefined, { ETag, LastModified }: Described): ObjectInfo {
+function info(
+  key: string,
+  size: number | undefined,
+  { ETag, LastModified, Metadata = {} }: Described,
+): ObjectInfo {
   if (size === undefined || ETag === undefined || LastModified === undefined) {
     throw new Fault('bad_gateway', `the bucket's answer for ${key} lacks its size, etag or time`);
   }
-  return { key, size, etag: ETag, modifiedAt: LastModified };
+  const metadata = Object.keys(Metadata).length === 0 ? {} : { metadata: Metadata };
+  return { key, size, etag: ETag, modifiedAt: LastModified, ...metadata };
 }
 
 /** `bytes=0-9` of RFC 9110, section 14.1.2: the last byte is included. */
@@ -106,6 +112,7 @@ export function s3Store({ client, bucket }: S3StoreOptions): ObjectStore {
             Body: body,
             ContentLength: body.length,
             ...(options.contentType === undefined ? {} : { ContentType: options.contentType }),
+            ...(options.metadata === undefined ? {} : { Metadata: { ...options.metadata } }),
             ...conditionHeaders(options),
           }),
         );

@@ -77,14 +77,23 @@ export function sqsQueue({ client, queueUrl }: SqsQueueOptions): TaskQueue {
 
   return {
     async send(tasks, { delaySeconds } = {}) {
-      checkDelay(delaySeconds);
-      const batches: SendMessageBatchRequestEntry[][] = [];
-      for (let start = 0; start < tasks.length; start += BATCH) {
-        batches.push(tasks.slice(start, start + BATCH).map((task, id) => entryOf(task, id, delaySeconds)));
-      }
-      await Promise.all(batches.map(sendAll));
+      const entries = tasks.map((task, index) => {
+        const delay = typeof delaySeconds === 'function' ? delaySeconds(task) : delaySeconds;
+        checkDelay(delay);
+        return entryOf(task, index % BATCH, delay);
+      });
+      const [first, ...others] = batchesOf(entries);
+      if (first !== undefined) await sendAll(first);
+      await Promise.all(others.map(sendAll));
     },
   };
+}
+
+function batchesOf<T>(entries: readonly T[]): T[][] {
+  const batches: T[][] = [];
+  for (let start = 0; start < entries.length; start += BATCH)
+    batches.push(entries.slice(start, start + BATCH));
+  return batches;
 }
 
 /** @param id unique within its batch */

@@ -1,3 +1,4 @@
+import type { Graveyard } from '../../core/queue/dead-letters.ts';
 import type { TaskQueue } from '../../core/queue/task-queue.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
 
@@ -5,6 +6,7 @@ import type { ObjectStore } from '../../core/storage/object-store.ts';
 export interface ApiContext {
   readonly store: ObjectStore;
   readonly queue: TaskQueue;
+  readonly deadLetters: Graveyard;
   readonly now: () => Date;
   /** A new job id. */
   readonly newJobId: () => string;

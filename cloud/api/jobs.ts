@@ -4,10 +4,12 @@ import { JobId } from '../../core/contracts/primitives.ts';
 import { jobResultKey } from '../../core/contracts/keys.ts';
 import { Fault } from '../../core/errors.ts';
 import { acceptJob } from '../../core/jobs/accept.ts';
+import { UNTOUCHED } from '../../core/jobs/control.ts';
 import { jobIdFrom } from '../../core/jobs/id.ts';
 import { emptyHistory, type JobHistory, newestJobs, viewJob } from '../../core/jobs/view.ts';
 import { putJson } from '../../core/storage/json.ts';
 import type { ApiContext } from './context.ts';
+import { JOB_ACTIONS, type JobAction } from './job-actions.ts';
 import { jobEvents } from './events.ts';
 import { jsonBody } from './json-body.ts';
 
@@ -49,11 +51,20 @@ export function jobRoutes(context: ApiContext): Hono {
     .delete('/:job', async (c) => {
       const job = c.req.param('job');
       const { status } = await view(job);
-      if (status === 'queued' || status === 'running') {
+      if (status === 'queued' || status === 'running' || status === 'paused') {
+        const { run } = histories.get(job)?.control ?? UNTOUCHED;
         const cancelled = { v: 1, job, status: 'cancelled', endedAt: now().toISOString() };
-        await putJson(store, jobResultKey(job), cancelled, 'create');
+        await putJson(store, jobResultKey(job, run), cancelled, 'create');
       }
       // Cancelling what has ended changes nothing: the answer says how it ended.
+      return c.json(await view(job));
+    })
+    .post('/:job/:action', async (c) => {
+      const { job, action } = c.req.param();
+      const act = actionOf(action);
+      const seen = await view(job);
+      const { control } = histories.get(job) ?? emptyHistory();
+      await act(context, seen, control, await jsonBody(c.req));
       return c.json(await view(job));
     })
     .get('/:job/events', async (c) => {
@@ -61,4 +72,11 @@ export function jobRoutes(context: ApiContext): Hono {
       await view(job);
       return jobEvents(c, () => view(job), context);
     });
+}
+
+function actionOf(name: string): JobAction {
+  const names = Object.keys(JOB_ACTIONS);
+  if (!names.includes(name))
+    throw new Fault('not_found', `no action ${name}: there are ${names.join(', ')}`, { field: 'action' });
+  return JOB_ACTIONS[name as keyof typeof JOB_ACTIONS];
 }

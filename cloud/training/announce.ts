@@ -1,16 +1,45 @@
-import type { JobPlan } from '../../core/contracts/job.ts';
+import type { AcceptedJob, JobPlan } from '../../core/contracts/job.ts';
+import { firstLook, type WatchTimes } from '../../core/jobs/stragglers.ts';
 import type { FleetContext } from './context.ts';
+import { roundCommit } from './documents.ts';
+import { lastPart, quorumOf, shardTask } from './round.ts';
 
-/** Queues the shards of a round (all of them, or those given), and the watch that looks after it. */
+export const watchTimes = ({ watchSeconds, lostSeconds = 2 * watchSeconds }: FleetContext): WatchTimes => ({
+  watchSeconds,
+  lostSeconds,
+});
+
+/**
+ * Queues a round: the watch that looks after it, and its shards. In one request as far as the queue takes it: whoever
+ * dies between two has at least announced the watch.
+ */
 export async function announceRound(
-  { queue, watchSeconds }: FleetContext,
+  context: FleetContext,
+  accepted: AcceptedJob,
   plan: JobPlan,
   round: number,
-  shards: readonly number[] = [...plan.shards.keys()],
 ): Promise<void> {
   const { job } = plan;
-  await Promise.all([
-    queue.send(shards.map((shard) => ({ v: 1, kind: 'shard', job, round, shard }))),
-    queue.send([{ v: 1, kind: 'watch', job, round }], { delaySeconds: watchSeconds }),
-  ]);
+  const before = round === 0 ? undefined : await roundCommit(context, job, round - 1);
+  const seconds = (before?.shards ?? []).flatMap(({ usage }) => usage?.functionSeconds ?? []);
+  const shards = { shards: plan.shards.length, quorum: quorumOf(accepted, plan) };
+  const delay = firstLook(seconds, watchTimes(context), shards);
+  await context.queue.send(
+    [{ v: 1, kind: 'watch', job, round }, ...plan.shards.map((_, shard) => shardTask(job, round, shard, 0))],
+    { delaySeconds: ({ kind }) => (kind === 'watch' ? delay : 0) },
+  );
+}
+
+/** Queues shards once more, each from where its last execution got to. */
+export async function announceShards(
+  context: FleetContext,
+  plan: JobPlan,
+  round: number,
+  shards: readonly number[],
+): Promise<void> {
+  const { job } = plan;
+  const tasks = await Promise.all(
+    shards.map(async (shard) => shardTask(job, round, shard, await lastPart(context, job, round, shard))),
+  );
+  await context.queue.send(tasks);
 }

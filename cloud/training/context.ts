@@ -1,11 +1,14 @@
 /** What the tasks of the fleet work with. One per warm function; its caches are why a warm function is quicker. */
 import type { RoundCommit, TrainSpec } from '../../core/contracts/job.ts';
 import type { ShardCache } from '../../core/datasets/read.ts';
+import type { Prices } from '../../core/costs/prices.ts';
 import type { InferenceRuntime } from '../../core/inference/runtime.ts';
 import type { TrainingState } from '../../core/jobs/state.ts';
+import type { DeadLetters } from '../../core/queue/dead-letters.ts';
 import type { TaskQueue } from '../../core/queue/task-queue.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
 import type { TrainingProgram } from './engine/program.ts';
+import type { Meter } from './metering.ts';
 
 export interface FleetContext {
   readonly store: ObjectStore;
@@ -14,6 +17,15 @@ export interface FleetContext {
   readonly now: () => Date;
   /** Seconds after which a round is looked at again; see {@link ./watch.ts}. */
   readonly watchSeconds: number;
+  /** Seconds of silence after which a missing shard counts as lost; default: twice `watchSeconds`. */
+  readonly lostSeconds?: number;
+  /** Where messages go that no retry mends; default: nowhere, the job's result has the reason. */
+  readonly deadLetters?: DeadLetters;
+  /** Of this function, in GB of 1024 MB, and what it and the bucket cost. */
+  readonly memoryGb?: number;
+  readonly prices?: Prices;
+  /** Of the task that runs. */
+  readonly meter?: Meter;
   readonly caches: FleetCaches;
 }
 
@@ -36,6 +48,8 @@ export interface Cache<T> {
 export interface Delivery {
   /** True where the queue has handed this message out before: its first handler may have died half way. */
   readonly redelivered: boolean;
+  /** Milliseconds until the function is killed; default: it is not. */
+  readonly remainingMs?: () => number;
 }
 
 export type { RoundCommit, TrainSpec };

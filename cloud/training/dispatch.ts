@@ -8,7 +8,10 @@ import { parse } from '../../core/contracts/parse.ts';
 import type { Delivery, FleetContext } from './context.ts';
 import { mergeRound } from './merge.ts';
 import { planJob } from './plan.ts';
-import { endJob, releaseJob } from './release.ts';
+import { endJob } from './ending.ts';
+import { loseShard } from './lost.ts';
+import { metered } from './metering.ts';
+import { releaseJob } from './release.ts';
 import { runShard } from './shard.ts';
 import { watchRound } from './watch.ts';
 
@@ -22,19 +25,19 @@ export interface MessageDelivery extends Delivery {
  * Returning acknowledges the message; throwing leaves it to be delivered again. A fault that trying again cannot mend
  * ends the job with its reason, and so does one that lasted until the message's last chance.
  */
-export async function dispatch(
-  context: FleetContext,
-  body: string,
-  delivery: MessageDelivery,
-): Promise<void> {
+export async function dispatch(fleet: FleetContext, body: string, delivery: MessageDelivery): Promise<void> {
   const message = parseMessage(body);
+  const context = metered(fleet);
   try {
     await run(context, message, delivery);
   } catch (thrown) {
     const permanent = thrown instanceof Fault && !thrown.retryable;
     // A spec that came by message and cannot be accepted has no job to carry the reason: the dead-letter queue keeps it.
     if (!('job' in message)) throw thrown;
-    if (permanent || delivery.lastChance) await failJob(context, message, thrown);
+    // What fails at its last chance the queue sets aside by itself; what no retry mends need not wait for that.
+    if (permanent && message.kind === 'shard')
+      await context.deadLetters?.bury(message, reasonOf(message, thrown));
+    if (permanent || delivery.lastChance) await giveUp(context, message, thrown);
     if (!permanent) throw thrown;
   }
 }
@@ -46,9 +49,9 @@ function run(context: FleetContext, message: QueueMessage, delivery: MessageDeli
     case 'shard':
       return runShard(context, message, delivery);
     case 'merge':
-      return mergeRound(context, message.job, message.round, delivery);
+      return mergeRound(context, message, delivery);
     case 'watch':
-      return watchRound(context, message.job, message.round);
+      return watchRound(context, message);
     case 'release':
       return releaseJob(context, message.job);
     case 'train':
@@ -72,23 +75,30 @@ function parseMessage(body: string): QueueMessage {
   return isSpec ? parse(JobSpec, value) : parse(Message, value);
 }
 
-async function failJob(
-  context: FleetContext,
-  message: Extract<QueueMessage, { job: string }>,
-  thrown: unknown,
-): Promise<void> {
-  const { body } = errorBody(thrown);
+type JobTask = Extract<QueueMessage, { job: string }>;
+
+/** For people: which task, and what was wrong. */
+function reasonOf(message: JobTask, thrown: unknown): string {
   const place =
     'shard' in message
       ? ` (round ${message.round}, shard ${message.shard})`
       : 'round' in message
         ? ` (round ${message.round})`
         : '';
+  return `${message.kind}${place}: ${errorBody(thrown).body.error}`;
+}
+
+async function giveUp(context: FleetContext, message: JobTask, thrown: unknown): Promise<void> {
+  if (message.kind === 'shard' && (await loseShard(context, message, thrown))) {
+    log('shard lost', message, thrown);
+    return;
+  }
+  const { body } = errorBody(thrown);
   await endJob(context, {
     v: 1,
     job: message.job,
     status: 'failed',
-    reason: `${message.kind}${place}: ${body.error}`,
+    reason: reasonOf(message, thrown),
     ...(body.field === undefined ? {} : { field: body.field }),
     endedAt: context.now().toISOString(),
   });

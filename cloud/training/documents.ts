@@ -3,10 +3,12 @@ import type { z } from 'zod';
 import { AcceptedJob, JobPlan, RoundCommit } from '../../core/contracts/job.ts';
 import { jobPlanKey, jobResultKey, jobSpecKey, roundCommitKey } from '../../core/contracts/keys.ts';
 import { Fault } from '../../core/errors.ts';
+import { type ControlState, readControl, UNTOUCHED } from '../../core/jobs/control.ts';
 import { decodeState, type TrainingState } from '../../core/jobs/state.ts';
 import { createOptimizer } from '../../core/optimizers/optimizer.ts';
 import { getBlob } from '../../core/storage/blobs.ts';
 import { getJson } from '../../core/storage/json.ts';
+import { headOf } from '../../core/storage/sequence.ts';
 import type { FleetContext } from './context.ts';
 
 async function cached<T>(
@@ -47,9 +49,25 @@ export function roundCommit(
   return cached(context, roundCommitKey(job, round), RoundCommit);
 }
 
-/** A job that has ended takes no more work. Not cached: the answer changes once, and asking is one HEAD. */
-export async function hasEnded({ store }: FleetContext, job: string): Promise<boolean> {
-  return (await store.head(jobResultKey(job))) !== undefined;
+/** What people did to the job. Entries already read are not read again: asking is one GET of what is not there. */
+export async function standing({ store, caches }: FleetContext, job: string): Promise<ControlState> {
+  const key = `control of ${job}`;
+  const state = await readControl(store, job, caches.documents.get(key) as ControlState | undefined);
+  caches.documents.set(key, state);
+  return state;
+}
+
+/** A job that has ended or is paused takes no more work. Not cached: the answer changes, and asking is two requests. */
+export async function hasEnded(context: FleetContext, job: string): Promise<boolean> {
+  const hasResult = async (run: number) => (await context.store.head(jobResultKey(job, run))) !== undefined;
+  const known = (context.caches.documents.get(`control of ${job}`) as ControlState | undefined) ?? UNTOUCHED;
+  const [ended, { paused, run }] = await Promise.all([hasResult(known.run), standing(context, job)]);
+  return paused || (run === known.run ? ended : hasResult(run));
+}
+
+/** How many rounds are closed: they close in order. */
+export function committedRounds({ store }: FleetContext, { job, rounds }: JobPlan): Promise<number> {
+  return headOf(store, (n) => roundCommitKey(job, n - 1)).then((closed) => Math.min(closed, rounds));
 }
 
 /** SHA-256 of the state that a round starts from. @throws Fault `unavailable` where the round before is open */

@@ -4,7 +4,9 @@ import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda'
 import { integer, required } from '../adapters/environment.ts';
 import { nativeRuntime } from '../adapters/onnxruntime.ts';
 import { createS3Client, s3Store } from '../adapters/s3-store.ts';
+import { sqsDeadLetters } from '../adapters/sqs-dead-letters.ts';
 import { createSqsClient, sqsQueue } from '../adapters/sqs-queue.ts';
+import { PRICES } from '../../core/costs/prices.ts';
 import { recent, shardCache } from './caches.ts';
 import type { FleetContext } from './context.ts';
 import { dispatch } from './dispatch.ts';
@@ -14,18 +16,32 @@ import type { TrainingProgram } from './engine/program.ts';
 const ROW_CACHE_BYTES = 256 * 1024 * 1024;
 
 function createContext(environment: NodeJS.ProcessEnv): FleetContext {
+  const sqs = createSqsClient(environment);
+  const deadLetterUrl = environment['CAUSEWAY_DEAD_LETTER_URL'];
+  const watchSeconds = integer(environment, 'CAUSEWAY_WATCH_SECONDS', { fallback: 300, range: [1, 900] });
   return {
     store: s3Store({
       client: createS3Client(environment),
       bucket: required(environment, 'CAUSEWAY_BUCKET'),
     }),
     queue: sqsQueue({
-      client: createSqsClient(environment),
+      client: sqs,
       queueUrl: required(environment, 'CAUSEWAY_QUEUE_URL'),
     }),
     runtime: nativeRuntime(),
     now: () => new Date(),
-    watchSeconds: integer(environment, 'CAUSEWAY_WATCH_SECONDS', { fallback: 300, range: [1, 900] }),
+    watchSeconds,
+    lostSeconds: integer(environment, 'CAUSEWAY_LOST_SECONDS', {
+      fallback: 2 * watchSeconds,
+      range: [1, 43_200],
+    }),
+    ...(deadLetterUrl === undefined
+      ? {}
+      : { deadLetters: sqsDeadLetters({ client: sqs, queueUrl: deadLetterUrl }) }),
+    // Lambda says how much memory it gave: a function is billed for that.
+    memoryGb:
+      integer(environment, 'AWS_LAMBDA_FUNCTION_MEMORY_SIZE', { fallback: 1769, range: [1, 1e6] }) / 1024,
+    prices: PRICES[environment['AWS_ENDPOINT_URL_S3']?.includes('.r2.cloudflarestorage.com') ? 'r2' : 's3'],
     caches: {
       rows: shardCache(ROW_CACHE_BYTES),
       programs: recent<Promise<TrainingProgram>>(2, (loading) => {
@@ -48,6 +64,7 @@ export function handler(event: SQSEvent, lambda: Context): Promise<SQSBatchRespo
       messageId: record.messageId,
       redelivered: receives > 1,
       lastChance: receives >= maxReceives,
+      remainingMs: () => lambda.getRemainingTimeInMillis(),
     });
   };
   return processPartialResponse(event, handle, processor, {

@@ -20,14 +20,19 @@ import { inferTypes } from '../adapters/onnxruntime-types.ts';
 import { announceRound } from './announce.ts';
 import type { FleetContext } from './context.ts';
 import { acceptedJob, hasEnded, jobPlan } from './documents.ts';
+import { stopIfDue } from './ending.ts';
+import { usageOf } from './metering.ts';
 
 export async function planJob(context: FleetContext, job: string): Promise<void> {
   if (await hasEnded(context, job)) return;
-  const plan = (await jobPlan(context, job)) ?? (await writePlan(context, await acceptedJob(context, job)));
-  await announceRound(context, plan, 0);
+  if (await stopIfDue(context, job)) return;
+  const accepted = await acceptedJob(context, job);
+  const plan = (await jobPlan(context, job)) ?? (await writePlan(context, accepted));
+  await announceRound(context, accepted, plan, 0);
 }
 
-async function writePlan({ store, now }: FleetContext, { job, spec }: AcceptedJob): Promise<JobPlan> {
+async function writePlan(context: FleetContext, { job, spec }: AcceptedJob): Promise<JobPlan> {
+  const { store, now } = context;
   const manifest = await readManifest(store, spec.dataset.name, spec.dataset.version);
   const rows = manifest.splits[spec.splits.train]?.rows ?? 0;
   const given = decodeModel(await getBlob(store, spec.model.graph));
@@ -64,6 +69,7 @@ async function writePlan({ store, now }: FleetContext, { job, spec }: AcceptedJo
     putBlob(store, training.graph),
     putBlob(store, encodeState(initial, parameters)),
   ]);
+  const usage = usageOf(context);
   const plan: JobPlan = {
     v: 1,
     job,
@@ -74,6 +80,7 @@ async function writePlan({ store, now }: FleetContext, { job, spec }: AcceptedJo
     parameters,
     shards: Array.from({ length: spec.shards }, (_, shard) => part(rows, spec.shards, shard)),
     ...planRounds({ ...spec, rows, localSteps: spec.strategy.localSteps }),
+    ...(usage === undefined ? {} : { usage }),
     plannedAt: now().toISOString(),
   };
   const key = jobPlanKey(job);

@@ -1,6 +1,5 @@
 /** Task `release`: put the trained parameters into the graph, evaluate it on held-out rows, gate, publish. */
-import type { AcceptedJob, JobPlan, JobResult } from '../../core/contracts/job.ts';
-import { jobResultKey } from '../../core/contracts/keys.ts';
+import type { AcceptedJob, JobPlan } from '../../core/contracts/job.ts';
 import type { Metrics } from '../../core/contracts/primitives.ts';
 import type { Release } from '../../core/contracts/release.ts';
 import type { Columns } from '../../core/datasets/columns.ts';
@@ -16,15 +15,16 @@ import { signatureOf } from '../../core/onnx/signature.ts';
 import { moveChannel } from '../../core/registry/channels.ts';
 import { publishRelease } from '../../core/registry/releases.ts';
 import { getBlob } from '../../core/storage/blobs.ts';
-import { putJson } from '../../core/storage/json.ts';
 import type { FleetContext } from './context.ts';
-import { acceptedJob, hasEnded, plannedJob } from './documents.ts';
+import { acceptedJob, hasEnded, plannedJob, roundCommit } from './documents.ts';
+import { endJob, stopIfDue } from './ending.ts';
 import { evaluate } from './evaluate.ts';
+import { spentIn, usageOf } from './metering.ts';
 import { trainedModel } from './trained-model.ts';
 import { releaseVariants } from './variants.ts';
 
 export async function releaseJob(context: FleetContext, job: string): Promise<void> {
-  if (await hasEnded(context, job)) return;
+  if ((await hasEnded(context, job)) || (await stopIfDue(context, job))) return;
   const [accepted, plan] = await Promise.all([acceptedJob(context, job), plannedJob(context, job)]);
   const { store, now } = context;
   const { spec } = accepted;
@@ -79,6 +79,7 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
     lineage: { job, dataset: plan.dataset, graph: spec.model.graph },
     createdAt: now().toISOString(),
   }));
+  const last = await roundCommit(context, job, plan.rounds - 1);
   await moveChannel(store, spec.model.name, spec.release.channel, published, now());
   await endJob(context, {
     v: 1,
@@ -88,13 +89,9 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
     graph: variants.fp32.sha256,
     metrics,
     ...(omitted === undefined ? {} : { omitted }),
+    spent: spentIn(context, [last?.spent, usageOf(context)]),
     endedAt: now().toISOString(),
   });
-}
-
-/** Create-only: of two ends (a cancellation and a success, say) the first is the job's. */
-export async function endJob({ store }: FleetContext, result: JobResult): Promise<void> {
-  await putJson(store, jobResultKey(result.job), result, 'create');
 }
 
 /** @throws Fault `unprocessable` where a value is not what the loss is defined for */

@@ -3,7 +3,7 @@
  * (base state, rows, seed, round, shard), so any number of executions write the same bytes and the first one counts.
  */
 import type { AcceptedJob, JobPlan, ShardReport } from '../../core/contracts/job.ts';
-import { roundCommitKey, shardUpdateKey } from '../../core/contracts/keys.ts';
+import { roundCommitKey, shardPartKey, shardUpdateKey } from '../../core/contracts/keys.ts';
 import type { Columns } from '../../core/datasets/columns.ts';
 import { readManifest, readRows } from '../../core/datasets/read.ts';
 import { elementDecay } from '../../core/jobs/parameters.ts';
@@ -13,13 +13,17 @@ import { getBlob } from '../../core/storage/blobs.ts';
 import type { TensorValue } from '../../core/tensors/tensor.ts';
 import type { Delivery, FleetContext } from './context.ts';
 import { acceptedJob, baseOfRound, hasEnded, plannedJob, readState } from './documents.ts';
+import { stopIfDue } from './ending.ts';
 import { localSteps } from './engine/local-steps.ts';
 import { loadProgram, type TrainingProgram } from './engine/program.ts';
+import { meterSince, mustHandOn, readPart, type ShardPart } from './parts.ts';
+import { announceMergeIfSettled, lastPart, shardTask } from './round.ts';
 
 export interface ShardTask {
   readonly job: string;
   readonly round: number;
   readonly shard: number;
+  readonly part?: number | undefined;
 }
 
 export async function runShard(context: FleetContext, task: ShardTask, delivery: Delivery): Promise<void> {
@@ -35,13 +39,25 @@ export async function runShard(context: FleetContext, task: ShardTask, delivery:
   ]);
   // A closed round takes no late update, and an ended job no work.
   if (ended || committed !== undefined) return;
+  if (await stopIfDue(context, job)) return;
   if (update === undefined) {
-    const bytes = await train(context, accepted, plan, task);
-    const outcome = await store.put(key, bytes, { condition: 'create' });
+    const part = delivery.redelivered ? await lastPart(context, job, round, shard) : (task.part ?? 0);
+    const from = part === 0 ? undefined : await readPart(context, accepted, plan, task, part);
+    const trained = await train(context, accepted, plan, task, from, mustHandOn(delivery));
+    const metadata = { meter: JSON.stringify(meterSince(context, from)) };
+    if (!trained.finished) {
+      const partKey = shardPartKey(job, round, shard, part + 1);
+      const outcome = await store.put(partKey, trained.bytes, { condition: 'create', metadata });
+      // Refused: a second copy of this task wrote its checkpoint first, and sends the one that goes on.
+      if (outcome.kind === 'written' || delivery.redelivered)
+        await context.queue.send([shardTask(job, round, shard, part + 1)]);
+      return;
+    }
+    const outcome = await store.put(key, trained.bytes, { condition: 'create', metadata });
     // Refused: a second copy of this task was quicker. That one looks whether the round is complete.
     if (outcome.kind === 'refused' && !delivery.redelivered) return;
   } else if (!delivery.redelivered) return;
-  await announceMergeIfComplete(context, plan, round);
+  await announceMergeIfSettled(context, accepted, plan, round);
 }
 
 async function train(
@@ -49,19 +65,21 @@ async function train(
   accepted: AcceptedJob,
   plan: JobPlan,
   { round, shard }: ShardTask,
-): Promise<Uint8Array<ArrayBuffer>> {
+  from: ShardPart | undefined,
+  pause: (step: number) => boolean,
+): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly finished: boolean }> {
   const { spec } = accepted;
   const range = plan.shards[shard];
   if (range === undefined) throw new RangeError(`job ${plan.job} has no shard ${shard}`);
   const base = await baseOfRound(context, plan, round);
   const [state, program, rows] = await Promise.all([
-    readState(context, accepted, plan, base),
+    from?.state ?? readState(context, accepted, plan, base),
     programOf(context, plan),
     readManifest(context.store, plan.dataset.name, plan.dataset.version).then((manifest) =>
       readRows(context.store, manifest, spec.splits.train, range, context.caches.rows),
     ),
   ]);
-  const { start: from, end: to } = stepsOfRound(plan, round);
+  const { start, end } = stepsOfRound(plan, round);
   const result = await localSteps({
     program,
     rows: batchTensors(rows),
@@ -74,11 +92,19 @@ async function train(
     accumulate: spec.accumulate,
     seed: spec.seed,
     shard,
-    from,
-    to,
+    from: from?.step ?? start,
+    to: end,
+    tally: from?.tally,
+    pause,
     stepsPerEpoch: plan.stepsPerEpoch,
     steps: plan.steps,
   });
+  const trained = { parameters: result.parameters, slots: result.state };
+  if (result.next < end) {
+    const { next: step, tally } = result;
+    const bytes = encodeState(trained, plan.parameters, { base, progress: JSON.stringify({ step, tally }) });
+    return { bytes, finished: false };
+  }
   const report: ShardReport = {
     shard,
     samples: result.samples,
@@ -86,8 +112,8 @@ async function train(
     loss: result.loss,
     metrics: result.metrics,
   };
-  const trained = { parameters: result.parameters, slots: result.state };
-  return encodeState(trained, plan.parameters, { base, report: JSON.stringify(report) });
+  const bytes = encodeState(trained, plan.parameters, { base, report: JSON.stringify(report) });
+  return { bytes, finished: true };
 }
 
 function batchTensors({ rows, tensors }: Columns): Record<string, TensorValue> {
@@ -104,18 +130,4 @@ function programOf({ store, caches }: FleetContext, plan: JobPlan): Promise<Trai
   const loading = getBlob(store, plan.trainingGraph).then((graph) => loadProgram(graph, plan.parameters));
   caches.programs.set(plan.trainingGraph, loading);
   return loading;
-}
-
-/** Of the shards that finish together two may both see the round complete: two merges are harmless. */
-async function announceMergeIfComplete(
-  { store, queue }: FleetContext,
-  plan: JobPlan,
-  round: number,
-): Promise<void> {
-  const { job } = plan;
-  const updates = await Promise.all(
-    plan.shards.map((_, shard) => store.head(shardUpdateKey(job, round, shard))),
-  );
-  if (updates.every((update) => update !== undefined))
-    await queue.send([{ v: 1, kind: 'merge', job, round }]);
 }

@@ -1,46 +1,144 @@
 /**
- * Task `watch`: some time after a round was announced, look whether it closed, and announce again what is missing.
- * It is what makes a lost message or a function killed for good an ordinary event.
+ * Task `watch`: look whether a round goes on, and announce again what is slow or lost (core/jobs/stragglers.ts). It is
+ * what makes a lost message or a function killed for good an ordinary event. Each look sends the next before it ends,
+ * until the round after has begun.
  */
-import { shardUpdateKey } from '../../core/contracts/keys.ts';
-import { announceRound } from './announce.ts';
+import type { AcceptedJob, JobPlan, RoundCommit } from '../../core/contracts/job.ts';
+import { roundCommitKey, shardUpdateKey } from '../../core/contracts/keys.ts';
+import type { Task } from '../../core/contracts/task.ts';
+import { lookAt, MAX_LOOKS } from '../../core/jobs/stragglers.ts';
+import { announceShards, watchTimes } from './announce.ts';
 import type { FleetContext } from './context.ts';
-import { hasEnded, plannedJob, roundCommit } from './documents.ts';
+import { acceptedJob, hasEnded, jobPlan, roundCommit } from './documents.ts';
+import { endJob, stopIfDue, untilDeadline } from './ending.ts';
 import { announceNext } from './merge.ts';
+import { spentIn } from './metering.ts';
+import { meterOf, quorumOf, roundProgress } from './round.ts';
 
-export async function watchRound(context: FleetContext, job: string, round: number): Promise<void> {
-  const { store, queue } = context;
-  const [ended, commit, plan] = await Promise.all([
+/** SQS's own limit on a delay. */
+const LONGEST_WAIT_S = 900;
+
+export type WatchTask = Extract<Task, { kind: 'watch' }>;
+
+export async function watchRound(context: FleetContext, task: WatchTask): Promise<void> {
+  const { job, round } = task;
+  const [ended, commit, accepted, plan] = await Promise.all([
     hasEnded(context, job),
     roundCommit(context, job, round),
-    plannedJob(context, job),
+    acceptedJob(context, job),
+    jobPlan(context, job),
   ]);
   if (ended) return;
-  if (commit !== undefined) {
-    // Closed, but did anybody announce what follows? If the next round has no sign of life, do it again.
-    if (!(await hasStarted(context, job, round + 1, plan.rounds, plan.shards.length))) {
-      await announceNext(context, plan, round);
-    }
-    return;
-  }
-  const present = await Promise.all(
-    plan.shards.map((_, shard) => store.head(shardUpdateKey(job, round, shard))),
-  );
-  const missing = present.flatMap((update, shard) => (update === undefined ? [shard] : []));
-  if (missing.length === 0) await queue.send([{ v: 1, kind: 'merge', job, round }]);
-  await announceRound(context, plan, round, missing);
+  if (plan === undefined) return watchUnplanned(context, accepted, task);
+  if (commit === undefined) await watchOpen(context, accepted, plan, task);
+  else await watchClosed(context, accepted, plan, commit, task);
 }
 
-async function hasStarted(
-  { store }: FleetContext,
-  job: string,
-  round: number,
-  rounds: number,
-  shards: number,
-): Promise<boolean> {
-  if (round >= rounds) return false;
+async function watchUnplanned(context: FleetContext, accepted: AcceptedJob, task: WatchTask): Promise<void> {
+  const { queue, now, watchSeconds } = context;
+  const { job, look = 0, announce } = task;
+  if (await stopIfDue(context, job)) return;
+  const silence = (now().getTime() - Date.parse(accepted.acceptedAt)) / 1000;
+  if (look >= MAX_LOOKS) return failRound(context, job, 'the plan did not come', silence);
+  const wait = Math.min(LONGEST_WAIT_S, watchSeconds * 2 ** look);
+  if (announce || silence >= wait) await queue.send([{ v: 1, kind: 'plan', job }]);
+  await lookAgain(context, { v: 1, kind: 'watch', job, round: 0, look: look + 1 }, wait);
+}
+
+/** A deadline is not slept through. */
+async function lookAgain(context: FleetContext, task: WatchTask, delaySeconds: number): Promise<void> {
+  const left = await untilDeadline(context, task.job);
+  await context.queue.send([task], { delaySeconds: Math.min(delaySeconds, left) });
+}
+
+async function watchOpen(
+  context: FleetContext,
+  accepted: AcceptedJob,
+  plan: JobPlan,
+  task: WatchTask,
+): Promise<void> {
+  const { queue, now } = context;
+  const { job, round, look = -1, seen = 0, copies = 0 } = task;
+  const before = round === 0 ? undefined : await roundCommit(context, job, round - 1);
+  const { done, lost, missing } = await roundProgress(context, accepted, plan, round);
+  const meters = done.map(meterOf);
+  const spent = spentIn(context, [before?.spent ?? plan.usage, ...meters.map((meter) => meter?.usage)]);
+  if (await stopIfDue(context, job, spent)) return;
+
+  const { verdict, next, delaySeconds } = lookAt(
+    {
+      shards: plan.shards.length,
+      quorum: quorumOf(accepted, plan),
+      done: done.map(({ modifiedAt }, i) => ({
+        startedAt: Date.parse(meters[i]?.startedAt ?? '') || modifiedAt.getTime(),
+        seconds: meters[i]?.usage.functionSeconds ?? 0,
+      })),
+      lost: lost.length,
+      announcedAt: Date.parse(before?.committedAt ?? plan.plannedAt),
+      now: now().getTime(),
+      look,
+      seen,
+      copies,
+    },
+    watchTimes(context),
+  );
+  if (verdict.kind === 'give-up') {
+    const reason = `round ${round}: shards ${missing.join(', ')} gave no update though announced again and again`;
+    await failRound(context, job, reason, verdict.silence);
+    return;
+  }
+  if (verdict.kind === 'merge') await queue.send([{ v: 1, kind: 'merge', job, round, partial: true }]);
+  else if (verdict.again || task.announce) await announceShards(context, plan, round, missing);
+  await lookAgain(context, { v: 1, kind: 'watch', job, round, ...next }, delaySeconds);
+}
+
+/** Closed, but did anybody announce what follows? If that gives no sign of life for long enough, do it again. */
+async function watchClosed(
+  context: FleetContext,
+  accepted: AcceptedJob,
+  plan: JobPlan,
+  commit: RoundCommit,
+  { job, round, look = 0, announce }: WatchTask,
+): Promise<void> {
+  const { now, watchSeconds } = context;
+  const isLast = round + 1 === plan.rounds;
+  if (!isLast && (await hasBegun(context, plan, round + 1))) return;
+  const silence = (now().getTime() - Date.parse(commit.committedAt)) / 1000;
+  const wait = Math.min(LONGEST_WAIT_S, watchSeconds * 2 ** look);
+  if (announce || silence >= wait) {
+    if (look >= MAX_LOOKS) {
+      await failRound(
+        context,
+        job,
+        `${isLast ? 'the release' : `round ${round + 1}`} did not begin`,
+        silence,
+      );
+      return;
+    }
+    await announceNext(context, accepted, plan, round);
+    // What was announced has a watch of its own, but for the release.
+    if (!isLast) return;
+  }
+  const next = announce || silence >= wait ? look + 1 : look;
+  await lookAgain(context, { v: 1, kind: 'watch', job, round, look: next }, wait);
+}
+
+async function hasBegun({ store }: FleetContext, plan: JobPlan, round: number): Promise<boolean> {
+  const { job } = plan;
+  if ((await store.head(roundCommitKey(job, round))) !== undefined) return true;
   const updates = await Promise.all(
-    Array.from({ length: shards }, (_, shard) => store.head(shardUpdateKey(job, round, shard))),
+    plan.shards.map((_, shard) => store.head(shardUpdateKey(job, round, shard))),
   );
   return updates.some((update) => update !== undefined);
+}
+
+async function failRound(context: FleetContext, job: string, what: string, silence: number): Promise<void> {
+  const hint = 'their functions died each time, or the queue lost them';
+  await endJob(context, {
+    v: 1,
+    job,
+    status: 'failed',
+    reason: `${what}, for ${Math.round(silence)} s: ${hint}`,
+    endedAt: context.now().toISOString(),
+  });
 }

@@ -3,11 +3,13 @@ import { z } from 'zod';
 import { LossSpec } from './loss.ts';
 import { Gate } from './metric.ts';
 import { OptimizationFields } from './optimizer.ts';
+import { LimitFields, LimitName } from './limits.ts';
 import { LoraSpec } from './lora.ts';
 import { ParametersSpec } from './parameters.ts';
 import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, V1 } from './primitives.ts';
 import { OmittedVariants } from './release.ts';
 import { RoutingDefaults } from './routing-defaults.ts';
+import { Spent, Usage } from './usage.ts';
 
 /**
  * Local SGD (Stich 2019, arXiv:1805.09767): in each synchronous round every shard takes `localSteps` optimizer steps
@@ -37,6 +39,9 @@ export const TrainSpec = z.strictObject({
   batchSize: z.int().min(1).max(65_536).default(64),
   shards: z.int().min(1).max(1_000).default(4),
   strategy: StrategySpec.prefault({ kind: 'local-sgd' }),
+  /** Updates that close a round once the missing shards are lost; left out: all. */
+  quorum: z.int().min(1).max(1_000).optional(),
+  ...LimitFields,
   seed: z.int().min(0).max(0xffff_ffff).default(0),
   splits: z.strictObject({ train: Name, test: Name }).default({ train: 'train', test: 'test' }),
   release: z
@@ -100,6 +105,8 @@ export const JobPlan = z.strictObject({
   steps: z.int().min(1),
   localSteps: z.int().min(1),
   rounds: z.int().min(1),
+  /** What planning took. */
+  usage: Usage.optional(),
   plannedAt: Timestamp,
 });
 export type JobPlan = z.infer<typeof JobPlan>;
@@ -122,6 +129,18 @@ export const ShardReport = z.strictObject({
 });
 export type ShardReport = z.infer<typeof ShardReport>;
 
+/** `jobs/<id>/rounds/<r>/lost/<k>-<run>.json`: no update of this shard will come, for this reason. */
+export const LostShard = z.strictObject({
+  v: V1,
+  job: JobId,
+  round: z.int().min(0),
+  shard: z.int().min(0),
+  reason: z.string(),
+  field: z.string().optional(),
+  at: Timestamp,
+});
+export type LostShard = z.infer<typeof LostShard>;
+
 /** `jobs/<id>/rounds/<r>/commit.json`. Its existence closes the round: later updates are refused. */
 export const RoundCommit = z.strictObject({
   v: V1,
@@ -130,7 +149,20 @@ export const RoundCommit = z.strictObject({
   /** Training state before and after, both blobs. */
   base: Sha256,
   state: Sha256,
-  shards: z.array(ShardReport.extend({ sha256: Sha256 })).min(1),
+  shards: z
+    .array(
+      ShardReport.extend({
+        sha256: Sha256,
+        /** When the execution that wrote it began, and what it took. */
+        startedAt: Timestamp.optional(),
+        usage: Usage.optional(),
+      }),
+    )
+    .min(1),
+  /** Shards that were lost: the round closed without them, by its quorum. */
+  missing: z.array(z.int().min(0)).optional(),
+  /** By the job up to here. */
+  spent: Spent.optional(),
   samples: z.int().min(1),
   ...Measured,
   committedAt: Timestamp,
@@ -139,7 +171,7 @@ export type RoundCommit = z.infer<typeof RoundCommit>;
 
 const Ended = { v: V1, job: JobId, endedAt: Timestamp };
 
-/** `jobs/<id>/result.json`. Its existence ends the job: every later task of it is dropped. */
+/** `jobs/<id>/result.json`. Its existence ends the job (or its run): every later task of it is dropped. */
 export const JobResult = z.discriminatedUnion('status', [
   z.strictObject({
     ...Ended,
@@ -149,6 +181,7 @@ export const JobResult = z.discriminatedUnion('status', [
     graph: Sha256,
     metrics: Metrics,
     omitted: OmittedVariants.optional(),
+    spent: Spent.optional(),
   }),
   z.strictObject({
     ...Ended,
@@ -158,10 +191,29 @@ export const JobResult = z.discriminatedUnion('status', [
     metrics: Metrics.optional(),
   }),
   z.strictObject({ ...Ended, status: z.literal('cancelled') }),
+  /** Its deadline passed or its budget was spent: no release, but what was trained is kept. */
+  z.strictObject({
+    ...Ended,
+    status: z.literal('stopped'),
+    reason: z.string(),
+    limit: LimitName,
+    /** Committed rounds, and the training state after them, a blob; absent before the plan. */
+    rounds: z.int().min(0),
+    state: Sha256.optional(),
+    spent: Spent.optional(),
+  }),
 ]);
 export type JobResult = z.infer<typeof JobResult>;
 
-export const JobStatus = z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']);
+export const JobStatus = z.enum([
+  'queued',
+  'running',
+  'paused',
+  'succeeded',
+  'failed',
+  'stopped',
+  'cancelled',
+]);
 export type JobStatus = z.infer<typeof JobStatus>;
 
 /** What `GET /v1/jobs/{id}` answers, and each `progress` event of `…/events` carries. */
@@ -184,6 +236,8 @@ export const JobView = z.strictObject({
   /** Seconds since the plan, until the end or now; and the estimate of what is left, null where unknown. */
   seconds: z.number().min(0),
   secondsLeft: z.number().min(0).nullable(),
+  /** Metered up to the last commit. */
+  spent: Spent.optional(),
   /** One point per committed round: training loss and metrics over that round. */
   history: z.array(
     z.strictObject({

@@ -15,9 +15,17 @@ export const channelKey = (model: string, channel: string, sequence: number) =>
 
 export const jobSpecKey = (job: string) => `jobs/${job}/spec.json`;
 export const jobPlanKey = (job: string) => `jobs/${job}/plan.json`;
-export const jobResultKey = (job: string) => `jobs/${job}/result.json`;
+/** @param run counts from 1; every redrive begins another */
+export const jobResultKey = (job: string, run = 1) =>
+  run === 1 ? `jobs/${job}/result.json` : `jobs/${job}/result-${run}.json`;
+export const jobControlKey = (job: string, sequence: number) => `jobs/${job}/control/${sequence}.json`;
 export const shardUpdateKey = (job: string, round: number, shard: number) =>
   `jobs/${job}/rounds/${round}/shards/${shard}.safetensors`;
+/** Where a shard whose function ran out of time got to; parts count from 1. */
+export const shardPartKey = (job: string, round: number, shard: number, part: number) =>
+  `jobs/${job}/rounds/${round}/shards/${shard}/part-${part}.safetensors`;
+export const lostShardKey = (job: string, round: number, shard: number, run: number) =>
+  `jobs/${job}/rounds/${round}/lost/${shard}-${run}.json`;
 export const roundCommitKey = (job: string, round: number) => `jobs/${job}/rounds/${round}/commit.json`;
 
 /**

@@ -10,11 +10,31 @@ export const Task = z.discriminatedUnion('kind', [
   /** Split the work, write the plan, announce round 0. */
   z.strictObject({ ...OfJob, kind: z.literal('plan') }),
   /** Train one shard for one round, write its update. */
-  z.strictObject({ ...OfRound, kind: z.literal('shard'), shard: z.int().min(0) }),
+  z.strictObject({
+    ...OfRound,
+    kind: z.literal('shard'),
+    shard: z.int().min(0),
+    /** The checkpoint to go on from; left out: from the round's beginning. */
+    part: z.int().min(1).optional(),
+  }),
   /** Average the round's updates, commit, announce the next round. */
-  z.strictObject({ ...OfRound, kind: z.literal('merge') }),
-  /** Delayed: announce again whatever of the round is missing. */
-  z.strictObject({ ...OfRound, kind: z.literal('watch') }),
+  z.strictObject({
+    ...OfRound,
+    kind: z.literal('merge'),
+    /** The missing shards are lost: a quorum is enough. */
+    partial: z.literal(true).optional(),
+  }),
+  /** Delayed: look whether the round goes on, and announce again what is slow or lost. */
+  z.strictObject({
+    ...OfRound,
+    kind: z.literal('watch'),
+    /** What earlier looks at this round saw; see core/jobs/stragglers.ts. */
+    look: z.int().min(0).optional(),
+    seen: z.int().min(0).optional(),
+    copies: z.int().min(0).optional(),
+    /** Do not wait: nothing of the job is announced, it was paused or all its messages may be lost. */
+    announce: z.literal(true).optional(),
+  }),
   /** Evaluate the last state, gate, release, move the channel. */
   z.strictObject({ ...OfJob, kind: z.literal('release') }),
 ]);

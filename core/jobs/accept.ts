@@ -22,6 +22,9 @@ import type { TensorSpec } from '../tensors/tensor.ts';
 import { checkPatterns } from './parameters.ts';
 import { planRounds } from './schedule.ts';
 
+/** Seconds after which somebody looks whether the job was planned. */
+const PLAN_WATCH_S = 300;
+
 export interface AcceptOptions {
   readonly job: string;
   readonly now: Date;
@@ -46,6 +49,8 @@ export async function acceptJob(
   const rows = manifest.splits[spec.splits.train]?.rows ?? 0;
   checkSchedule(spec.schedule, planRounds({ ...spec, rows, localSteps: spec.strategy.localSteps }).steps);
   checkParameters(spec, model, filled);
+  if ((spec.quorum ?? 1) > spec.shards)
+    throw new Fault('unprocessable', `quorum: ${spec.quorum} of ${spec.shards} shards`, { field: 'quorum' });
   const accepted: AcceptedJob = {
     v: 1,
     job,
@@ -54,7 +59,13 @@ export async function acceptJob(
   };
   const stored = await storeOnce(store, accepted);
   await putJson(store, jobIndexKey(job, Date.parse(stored.acceptedAt)), { v: 1, job }, 'create');
-  await queue.send([{ v: 1, kind: 'plan', job }]);
+  await queue.send(
+    [
+      { v: 1, kind: 'plan', job },
+      { v: 1, kind: 'watch', job, round: 0 },
+    ],
+    { delaySeconds: ({ kind }) => (kind === 'watch' ? PLAN_WATCH_S : 0) },
+  );
   return stored;
 }
 

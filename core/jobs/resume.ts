@@ -6,14 +6,14 @@ import { emptyHistory, newestJobs, readHistory } from './view.ts';
 /** Jobs looked at when the fleet starts anew. */
 const LOOK_BACK = 100;
 
-/** @returns the task that sets the job going again, undefined where it has ended or never was */
+/** @returns the task that sets the job going again, undefined where it has ended, is paused or never was */
 export async function nextTask(store: ObjectStore, job: string): Promise<Task | undefined> {
   const history = emptyHistory();
-  if (!(await readHistory(store, job, history)) || history.result !== undefined) return undefined;
-  if (history.plan === undefined) return { v: 1, kind: 'plan', job };
-  const round = history.commits.length;
-  if (round === history.plan.rounds) return { v: 1, kind: 'release', job };
-  return { v: 1, kind: 'watch', job, round };
+  if (!(await readHistory(store, job, history))) return undefined;
+  if (history.result !== undefined || history.control.paused) return undefined;
+  // The watch finds out by itself whether plan, shards, merge or release is what is missing, and looks after it.
+  const last = (history.plan?.rounds ?? 1) - 1;
+  return { v: 1, kind: 'watch', job, round: Math.min(history.commits.length, last), announce: true };
 }
 
 /**

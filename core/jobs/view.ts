@@ -16,6 +16,7 @@ import {
   roundCommitKey,
 } from '../contracts/keys.ts';
 import { getJson } from '../storage/json.ts';
+import { type ControlState, readControl, UNTOUCHED } from './control.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 
 /** Immutable objects already read, so that watching a job costs one look per new thing. */
@@ -23,6 +24,7 @@ export interface JobHistory {
   accepted: AcceptedJob | undefined;
   plan: JobPlan | undefined;
   result: JobResult | undefined;
+  control: ControlState;
   readonly commits: RoundCommit[];
 }
 
@@ -30,6 +32,7 @@ export const emptyHistory = (): JobHistory => ({
   accepted: undefined,
   plan: undefined,
   result: undefined,
+  control: UNTOUCHED,
   commits: [],
 });
 
@@ -37,9 +40,10 @@ export const emptyHistory = (): JobHistory => ({
 export async function readHistory(store: ObjectStore, job: string, history: JobHistory): Promise<boolean> {
   history.accepted ??= await getJson(store, jobSpecKey(job), AcceptedJob);
   if (history.accepted === undefined) return false;
-  if (history.result !== undefined) return true;
+  if (history.result !== undefined && !isRedrivable(history.result)) return true;
+  history.control = await readControl(store, job, history.control);
   // The result is read first: commits that come after this look belong to the next one.
-  const result = await getJson(store, jobResultKey(job), JobResult);
+  const result = await getJson(store, jobResultKey(job, history.control.run), JobResult);
   history.plan ??= await getJson(store, jobPlanKey(job), JobPlan);
   while (history.plan !== undefined && history.commits.length < history.plan.rounds) {
     const commit = await getJson(store, roundCommitKey(job, history.commits.length), RoundCommit);
@@ -49,6 +53,9 @@ export async function readHistory(store: ObjectStore, job: string, history: JobH
   history.result = result;
   return true;
 }
+
+/** What a redrive can set going again. */
+export const isRedrivable = ({ status }: JobResult): boolean => status === 'failed' || status === 'stopped';
 
 /** @returns undefined where there is no such job */
 export async function viewJob(
@@ -61,6 +68,9 @@ export async function viewJob(
   const { accepted, plan, result, commits } = history;
   if (accepted === undefined) return undefined;
   const { spec } = accepted;
+  const spent =
+    (result?.status === 'succeeded' || result?.status === 'stopped' ? result.spent : undefined) ??
+    commits.at(-1)?.spent;
 
   const started = plan === undefined ? undefined : Date.parse(plan.plannedAt);
   const ended = result === undefined ? now.getTime() : Date.parse(result.endedAt);
@@ -95,12 +105,14 @@ export async function viewJob(
           ? (trained / commits.length) * (plan.rounds - commits.length)
           : 0,
     history: plan === undefined ? [] : commits.map((commit, i) => point(commit, commits[i - 1], plan)),
+    ...(spent === undefined ? {} : { spent }),
     result: result ?? null,
   };
 }
 
-function statusOf({ result, plan }: JobHistory): JobStatus {
+function statusOf({ result, plan, control }: JobHistory): JobStatus {
   if (result !== undefined) return result.status;
+  if (control.paused) return 'paused';
   return plan === undefined ? 'queued' : 'running';
 }
 
@@ -124,7 +136,8 @@ function point(
 /** For display only: the merge never lists, it reads the keys it knows. */
 async function countUpdates(store: ObjectStore, job: string, round: number): Promise<number> {
   const { objects } = await store.list(`jobs/${job}/rounds/${round}/shards/`);
-  return objects.length;
+  // A checkpoint lies in a folder of its shard's.
+  return objects.filter(({ key }) => /\/shards\/\d+\.safetensors$/.test(key)).length;
 }
 
 /** @returns ids of the newest jobs, newest first */

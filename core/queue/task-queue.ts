@@ -3,10 +3,10 @@ import type { Task } from '../contracts/task.ts';
 
 export interface SendOptions {
   /** Seconds until the messages can be received, 0 to 900 (SQS's own limit). */
-  readonly delaySeconds?: number;
+  readonly delaySeconds?: number | ((task: Task) => number);
 }
 
 export interface TaskQueue {
-  /** Sends all tasks, batching as the service allows. @throws Fault `unavailable` if any could not be sent. */
+  /** Sends all tasks in order, the first as many in one request as the service allows, the others after it. @throws Fault `unavailable` if any could not be sent. */
   send(tasks: readonly Task[], options?: SendOptions): Promise<void>;
 }

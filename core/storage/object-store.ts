@@ -14,6 +14,8 @@ export interface ObjectInfo {
   /** Opaque, quoted or not as the service gives it; compare only with another etag of the same store. */
   readonly etag: string;
   readonly modifiedAt: Date;
+  /** What was put with it; never in a list's page. Absent where that was nothing. */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 export interface StoredObject extends ObjectInfo {
@@ -33,6 +35,8 @@ export type PutCondition = 'create' | { readonly match: string };
 export interface PutOptions {
   readonly condition?: PutCondition;
   readonly contentType?: string;
+  /** Kept with the object and told by HEAD. Names lower-case, values printable ASCII, 2 KiB in all (S3's limits). */
+  readonly metadata?: Readonly<Record<string, string>>;
 }
 
 /** `refused`: the condition did not hold (412): somebody else was first. */

@@ -14,11 +14,12 @@ const CODES: Readonly<Record<string, FaultCode>> = {
   '10020': 'invalid', // the object name is not valid
 };
 
-const info = ({ key, size, etag, uploaded }: R2Object): ObjectInfo => ({
+const info = ({ key, size, etag, uploaded, customMetadata = {} }: R2Object): ObjectInfo => ({
   key,
   size,
   etag,
   modifiedAt: uploaded,
+  ...(Object.keys(customMetadata).length === 0 ? {} : { metadata: customMetadata }),
 });
 
 /** Classifies what the binding throws, the body's stream included. */
@@ -81,10 +82,11 @@ export function r2Store(bucket: R2Bucket): ObjectStore {
         return object === null ? undefined : info(object);
       }),
 
-    put: (key, body, { condition, contentType } = {}) =>
+    put: (key, body, { condition, contentType, metadata } = {}) =>
       guarded('put', key, async () => {
         const object: R2Object | null = await bucket.put(key, body, {
           ...(contentType === undefined ? {} : { httpMetadata: { contentType } }),
+          ...(metadata === undefined ? {} : { customMetadata: { ...metadata } }),
           ...(condition === undefined ? {} : { onlyIf: onlyIf(condition) }),
         });
         return object === null ? { kind: 'refused' } : { kind: 'written', etag: object.etag };

@@ -95,6 +95,9 @@ export function createClient(baseUrl: string, token?: string) {
     async cancelJob(id: string): Promise<JobView> {
       return JobView.parse(await (await send(`/v1/jobs/${id}`, withJson('DELETE', {}))).json());
     },
+    async actOnJob(id: string, action: 'pause' | 'resume' | 'redrive', body: unknown = {}): Promise<JobView> {
+      return JobView.parse(await (await send(`/v1/jobs/${id}/${action}`, withJson('POST', body))).json());
+    },
     models: () => get('/v1/models', ModelList),
     /** What the model reads. @param path `/v2/models/{m}` or with a version */
     inputs: async (path: string) => (await get(path, ModelMetadata)).inputs,

@@ -28,6 +28,8 @@ const TIMEOUT_MS = { fleet: 120_000, api: 60_000, inference: 30_000 };
 const VISIBILITY_S = (6 * TIMEOUT_MS.fleet) / 1000;
 /** The local fleet loses functions only by being killed: look after a round soon. */
 const WATCH_S = 20;
+/** A shard from which nothing came for two timeouts is lost: its first execution was killed, and a copy of it too. */
+const LOST_S = (2 * TIMEOUT_MS.fleet) / 1000;
 /** An event stream holds one environment each. */
 const API_CONCURRENCY = 8;
 
@@ -38,6 +40,8 @@ export interface StackOptions {
   /** Fleet functions at once; default one per core. */
   readonly fleet?: number;
   readonly log?: (line: string) => void;
+  /** For fault tests: shorter than what suits people. Seconds. */
+  readonly times?: { readonly visibilityS?: number; readonly watchS?: number; readonly lostS?: number };
   /** For fault tests: what stands between the queue and the fleet's functions. */
   readonly wrapFleet?: (fleet: LambdaFunction) => Invocable;
 }
@@ -59,6 +63,7 @@ const handlerFile = (path: string) => new URL(`../../cloud/${path}/handler.ts`, 
 
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { stateDir, port, log = () => {}, fleet: fleetSize = availableParallelism() } = options;
+  const { times = {} } = options;
   const undo: (() => Promise<void>)[] = [];
   const stop = async () => {
     for (const step of undo.splice(0).toReversed()) await step().catch((thrown) => log(String(thrown)));
@@ -69,7 +74,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       localTokenSecret(stateDir),
       freePort(),
       localCredentials(stateDir),
-      startSqsServer({ stateDir, visibilityTimeoutS: VISIBILITY_S }),
+      startSqsServer({ stateDir, visibilityTimeoutS: times.visibilityS ?? VISIBILITY_S }),
     ]);
     undo.push(() => sqs.stop());
     // The edge starts last, as it needs the functions' URLs, and stops after them, as they need its bucket.
@@ -82,6 +87,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       CAUSEWAY_S3_PATH_STYLE: '1',
       CAUSEWAY_BUCKET: BUCKET,
       CAUSEWAY_QUEUE_URL: sqs.queueUrl,
+      CAUSEWAY_DEAD_LETTER_URL: sqs.deadLetterQueueUrl,
     };
 
     const lambda = (name: string, path: string, timeoutMs: number, maxConcurrency: number, extra = {}) => {
@@ -98,7 +104,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     };
     const token = { CAUSEWAY_TOKEN_SECRET: secret };
     const fleet = lambda('fleet', 'training', TIMEOUT_MS.fleet, fleetSize, {
-      CAUSEWAY_WATCH_SECONDS: String(WATCH_S),
+      CAUSEWAY_WATCH_SECONDS: String(times.watchS ?? WATCH_S),
+      CAUSEWAY_LOST_SECONDS: String(times.lostS ?? LOST_S),
     });
     const api = lambda('api', 'api', TIMEOUT_MS.api, API_CONCURRENCY, token);
     const inference = lambda('inference', 'inference', TIMEOUT_MS.inference, fleetSize, token);

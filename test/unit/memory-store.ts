@@ -32,10 +32,11 @@ export function memoryStore(now: () => number = Date.now): MemoryStore {
   const calls = { get: 0, head: 0, put: 0, delete: 0, list: 0 };
   let writes = 0;
 
-  const write = (key: string, body: Uint8Array): string => {
+  const write = (key: string, body: Uint8Array, metadata?: Readonly<Record<string, string>>): string => {
     const etag = `etag-${++writes}`;
     const copy = new Uint8Array(body);
-    entries.set(key, { info: { key, size: copy.length, etag, modifiedAt: new Date(now()) }, body: copy });
+    const info: ObjectInfo = { key, size: copy.length, etag, modifiedAt: new Date(now()) };
+    entries.set(key, { info: metadata === undefined ? info : { ...info, metadata }, body: copy });
     return etag;
   };
   const holds = (key: string, condition: PutCondition | undefined): boolean => {
@@ -51,7 +52,7 @@ export function memoryStore(now: () => number = Date.now): MemoryStore {
   const store: MemoryStore = {
     calls,
     before: () => undefined,
-    tamper: write,
+    tamper: (key, body) => void write(key, body),
     async get(key, { range } = {}) {
       await enter('get', key);
       const entry = entries.get(key);
@@ -71,11 +72,11 @@ export function memoryStore(now: () => number = Date.now): MemoryStore {
       await enter('head', key);
       return entries.get(key)?.info;
     },
-    async put(key, body, { condition } = {}) {
+    async put(key, body, { condition, metadata } = {}) {
       await enter('put', key);
       // The check and the write are one step, as the services promise: nothing is awaited in between.
       if (!holds(key, condition)) return { kind: 'refused' };
-      return { kind: 'written', etag: write(key, body) };
+      return { kind: 'written', etag: write(key, body, metadata) };
     },
     async delete(key) {
       await enter('delete', key);
@@ -89,7 +90,10 @@ export function memoryStore(now: () => number = Date.now): MemoryStore {
       const page = keys.slice(0, limit);
       const last = page.at(-1);
       return {
-        objects: page.map((key) => entries.get(key)!.info),
+        objects: page.map((key) => {
+          const { metadata: _metadata, ...info } = entries.get(key)!.info;
+          return info;
+        }),
         ...(last === undefined || page.length === keys.length ? {} : { cursor: last }),
       };
     },

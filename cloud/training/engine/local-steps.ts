@@ -8,7 +8,7 @@ import { batchesOf, batchGatherer, batchOrder, rowCount, type Rows } from './bat
 import { checkRows } from './check-rows.ts';
 import { noiseSource } from './noise.ts';
 import type { TrainingProgram } from './program.ts';
-import { createTally } from './tally.ts';
+import { createTally, type TallyState } from './tally.ts';
 import { createWorkspace, type Workspace } from './workspace.ts';
 
 export interface LocalStepsRequest {
@@ -37,6 +37,10 @@ export interface LocalStepsRequest {
   readonly steps: number;
   /** Checked before each step. */
   readonly signal?: AbortSignal;
+  /** Asked before each step but the first: true ends the run there, to be gone on with. */
+  readonly pause?: (step: number) => boolean;
+  /** Of the steps before `from`, where a run goes on. */
+  readonly tally?: TallyState | undefined;
 }
 
 /** Loss and metrics of each batch are those before the step it took part in. */
@@ -45,6 +49,9 @@ export interface LocalStepsResult extends Measured {
   readonly state: OptimizerState;
   /** Rows trained on. */
   readonly samples: number;
+  /** The step to go on with: `to`, where the run was not paused. */
+  readonly next: number;
+  readonly tally: TallyState;
 }
 
 /**
@@ -67,8 +74,10 @@ export async function localSteps(request: LocalStepsRequest): Promise<LocalSteps
   fill(workspace, request);
   const { parameters, gradient, state } = workspace;
 
-  const tally = createTally(program.metrics);
-  for (let step = from; step < to; step++) {
+  const tally = createTally(program.metrics, request.tally);
+  let step = from;
+  for (; step < to; step++) {
+    if (step > from && request.pause?.(step) === true) break;
     if (request.signal?.aborted === true)
       throw new Fault('unavailable', `stopped before step ${step}`, { cause: request.signal.reason });
     for (const { order, ...place } of batchesOf(orderOf(step), accumulate)) {
@@ -86,6 +95,8 @@ export async function localSteps(request: LocalStepsRequest): Promise<LocalSteps
   return {
     parameters: parameters.slice(),
     state: Object.fromEntries(Object.entries(state).map(([slot, vector]) => [slot, vector.slice()])),
+    next: step,
+    tally: tally.state(),
     ...tally.result(),
   };
 }

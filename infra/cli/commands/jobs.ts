@@ -1,13 +1,18 @@
 import { Command } from 'commander';
 import type { JobView } from '../../../core/contracts/job.ts';
+import type { Spent } from '../../../core/contracts/usage.ts';
+import { requestsOf } from '../../../core/costs/usage.ts';
 import { connect } from '../connection.ts';
 import { count, duration, headline, printJson, table } from '../output.ts';
 import { progressLine } from '../progress.ts';
 import { type ConnectionOptions, withConnection } from './options.ts';
+import { type LimitOptions, limitsOf, withLimits } from './train/limits.ts';
 import { outcome } from './train.ts';
 
 export function jobsCommand(): Command {
-  const command = new Command('jobs').description('list, show, follow and cancel jobs');
+  const command = new Command('jobs').description(
+    'list, show, follow, pause, resume, redrive and cancel jobs',
+  );
 
   withConnection(command.command('list', { isDefault: true }).description('the newest jobs')).action(
     async (options: ConnectionOptions) => {
@@ -33,6 +38,7 @@ export function jobsCommand(): Command {
       console.log(progressLine(job));
       if (job.result !== null)
         console.log(`${outcome(job.model, job.result)} after ${duration(job.seconds)}`);
+      if (job.spent !== undefined) console.log(spentLine(job.spent));
     },
   );
 
@@ -53,10 +59,46 @@ export function jobsCommand(): Command {
     command.command('cancel').argument('<job>').description('end a job, releasing nothing'),
   ).action(async (id: string, options: ConnectionOptions) => {
     const job = await (await connect(options)).cancelJob(id);
-    if (options.json === true) printJson(job);
-    else console.log(`${id}: ${job.status}`);
+    shown(id, options, job);
   });
+
+  const acting = (name: 'pause' | 'resume', description: string) =>
+    withConnection(command.command(name).argument('<job>').description(description)).action(
+      async (id: string, options: ConnectionOptions) => shown(id, options, await act(options, id, name)),
+    );
+  acting('pause', 'let what runs finish, begin nothing more');
+  acting('resume', 'go on with what was paused; on a running job: announce again what is missing');
+
+  withConnection(
+    withLimits(
+      command
+        .command('redrive')
+        .argument('<job>')
+        .description('go on with a job that failed or was stopped; its dead letters are taken out'),
+    ),
+  ).action(async (id: string, options: ConnectionOptions & LimitOptions) =>
+    shown(id, options, await act(options, id, 'redrive', limitsOf(options))),
+  );
   return command;
+}
+
+async function act(
+  options: ConnectionOptions,
+  id: string,
+  action: 'pause' | 'resume' | 'redrive',
+  body: unknown = {},
+): Promise<JobView> {
+  return (await connect(options)).actOnJob(id, action, body);
+}
+
+function shown(id: string, options: ConnectionOptions, job: JobView): void {
+  if (options.json === true) printJson(job);
+  else console.log(`${id}: ${job.status}`);
+}
+
+function spentLine(spent: Spent): string {
+  const requests = `${count(requestsOf(spent))} requests`;
+  return `spent: ${duration(spent.functionSeconds)} of functions, ${requests}, ${spent.dollars.toPrecision(3)} dollars`;
 }
 
 function testFigure({ result }: Pick<JobView, 'result'>): string {

@@ -16,12 +16,13 @@ import { type FineTuningOptions, withFineTuning } from './train/fine-tuning.ts';
 import { gate } from './train/gate.ts';
 import { routing } from './train/routing.ts';
 import { modelName } from './train/model-name.ts';
+import { type LimitOptions, limitsOf, withLimits } from './train/limits.ts';
 import { DEFAULT_INPUT, inputMapping, type InputMapping, mappedInputs, NO_INPUTS } from './train/inputs.ts';
 import { lastLayer, type LossOptions, lossSpec, withLoss } from './train/loss.ts';
 import { optimization, type OptimizerOptions, withOptimizer } from './train/optimizer.ts';
 
 interface TrainOptions
-  extends ConnectionOptions, OptimizerOptions, BuilderOptions, FineTuningOptions, LossOptions {
+  extends ConnectionOptions, LimitOptions, OptimizerOptions, BuilderOptions, FineTuningOptions, LossOptions {
   readonly data: string;
   readonly model?: string;
   readonly input: InputMapping;
@@ -29,6 +30,7 @@ interface TrainOptions
   readonly batchSize: number;
   readonly shards: number;
   readonly localSteps?: number;
+  readonly quorum?: number;
   readonly channel: string;
   readonly gate?: Gate;
   /** True: with the tolerance that the job's schema has. */
@@ -57,6 +59,7 @@ export function trainCommand(): Command {
     .option('--batch-size <n>', 'rows per step', wholeNumber(1, 65_536), 64)
     .option('--shards <n>', 'shards trained side by side', wholeNumber(1, 1_000), 4)
     .option('--local-steps <n>', 'steps between two synchronisations', wholeNumber(1, 100_000))
+    .option('--quorum <n>', 'shards that close a round once the others are lost', wholeNumber(1, 1_000))
     .option('--seed <n>', 'of initialisation and shuffling', SEED, 0)
     .option('--channel <name>', 'channel that serves the release', 'stable')
     .option('--gate <figure>', 'release only at this test metric: 0.97 (accuracy), mae<=0.3, f1>=0.9', gate)
@@ -67,7 +70,7 @@ export function trainCommand(): Command {
     )
     .option('--routing <json>', 'where its requests go, docs/routing.md: {"exclude":["cloud"]}', routing)
     .option('--detach', 'do not wait for the end');
-  return withBuilder(withConnection(withOptimizer(command))).action(train);
+  return withBuilder(withConnection(withLimits(withOptimizer(command)))).action(train);
 }
 
 async function train(given: string | undefined, options: TrainOptions): Promise<void> {
@@ -106,6 +109,8 @@ async function train(given: string | undefined, options: TrainOptions): Promise<
     ...(options.localSteps === undefined
       ? {}
       : { strategy: { kind: 'local-sgd', localSteps: options.localSteps } }),
+    ...(options.quorum === undefined ? {} : { quorum: options.quorum }),
+    ...limitsOf(options),
     seed: options.seed,
     release: {
       channel: options.channel,
@@ -147,5 +152,7 @@ export function outcome(model: string, result: JobResult): string {
       return `failed: ${result.reason}`;
     case 'cancelled':
       return 'cancelled';
+    case 'stopped':
+      return `stopped after round ${result.rounds}: ${result.reason}`;
   }
 }

@@ -54,7 +54,10 @@ describe('accepting a job', () => {
   test('settles the dataset version, stores the spec and queues the plan', async () => {
     const accepted = await accept(spec);
     expect(accepted.spec.dataset).toEqual({ name: 'd', version: 1 });
-    expect(sent).toEqual([{ v: 1, kind: 'plan', job: 'job_00000001' }]);
+    expect(sent).toEqual([
+      { v: 1, kind: 'plan', job: 'job_00000001' },
+      { v: 1, kind: 'watch', job: 'job_00000001', round: 0 },
+    ]);
     expect(await viewJob(store, 'job_00000001', NOW)).toMatchObject({ status: 'queued', round: 0 });
     expect(await newestJobs(store, 10)).toEqual(['job_00000001']);
     expect(await unfinishedTasks(store)).toEqual(sent);

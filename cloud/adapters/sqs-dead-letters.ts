@@ -1,0 +1,94 @@
+/** The dead-letter queue on Amazon SQS: what is set aside, with its reason, and taken out again. */
+import {
+  ChangeMessageVisibilityBatchCommand,
+  DeleteMessageBatchCommand,
+  type Message,
+  ReceiveMessageCommand,
+  SendMessageCommand,
+  type SQSClient,
+} from '@aws-sdk/client-sqs';
+import type { DeadLetters, Graveyard } from '../../core/queue/dead-letters.ts';
+import { classifySqsError } from './sqs-errors.ts';
+
+/** SQS's own limit on one receive. */
+const BATCH = 10;
+/** Messages looked through for one job's: SQS cannot be asked for some of a queue's. */
+const LOOKED_THROUGH = 500;
+/** Seconds those of other jobs are hidden meanwhile, should nobody give them back. */
+const HIDDEN_S = 60;
+
+export interface SqsDeadLettersOptions {
+  readonly client: SQSClient;
+  readonly queueUrl: string;
+}
+
+export function sqsDeadLetters({ client, queueUrl }: SqsDeadLettersOptions): DeadLetters & Graveyard {
+  async function guarded<T>(action: string, call: () => Promise<T>): Promise<T> {
+    try {
+      return await call();
+    } catch (thrown) {
+      throw classifySqsError(thrown, action);
+    }
+  }
+
+  const receive = async (): Promise<Message[]> => {
+    const { Messages = [] } = await client.send(
+      new ReceiveMessageCommand({
+        QueueUrl: queueUrl,
+        MaxNumberOfMessages: BATCH,
+        VisibilityTimeout: HIDDEN_S,
+      }),
+    );
+    return Messages;
+  };
+
+  const entries = (messages: readonly Message[]) =>
+    messages.map(({ ReceiptHandle }, n) => ({ Id: String(n), ReceiptHandle }));
+
+  async function takeOut(job: string): Promise<number> {
+    const others: Message[] = [];
+    let found = 0;
+    for (let looked = 0; looked < LOOKED_THROUGH;) {
+      const messages = await receive();
+      if (messages.length === 0) break;
+      looked += messages.length;
+      const own = messages.filter(({ Body }) => jobOf(Body) === job);
+      others.push(...messages.filter((message) => !own.includes(message)));
+      found += own.length;
+      if (own.length > 0)
+        await client.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries(own) }));
+    }
+    for (let start = 0; start < others.length; start += BATCH) {
+      const batch = entries(others.slice(start, start + BATCH));
+      await client.send(
+        new ChangeMessageVisibilityBatchCommand({
+          QueueUrl: queueUrl,
+          Entries: batch.map((entry) => ({ ...entry, VisibilityTimeout: 0 })),
+        }),
+      );
+    }
+    return found;
+  }
+
+  return {
+    bury: (task, reason) =>
+      guarded('send to the dead-letter queue', async () => {
+        await client.send(
+          new SendMessageCommand({
+            QueueUrl: queueUrl,
+            MessageBody: JSON.stringify(task),
+            MessageAttributes: { reason: { DataType: 'String', StringValue: reason.slice(0, 1_000) } },
+          }),
+        );
+      }),
+    exhume: (job) => guarded('look through the dead-letter queue', () => takeOut(job)),
+  };
+}
+
+function jobOf(body: string | undefined): unknown {
+  try {
+    return (JSON.parse(body ?? '') as { job?: unknown } | null)?.job;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,81 @@
+/** Counts what one task asks of the bucket and the queue, so that its report can say what it took. */
+import type { ShardMeter, Spent, Usage } from '../../core/contracts/usage.ts';
+import { dollars, PRICES } from '../../core/costs/prices.ts';
+import { addUsage } from '../../core/costs/usage.ts';
+import type { TaskQueue } from '../../core/queue/task-queue.ts';
+import type { ObjectStore } from '../../core/storage/object-store.ts';
+import type { FleetContext } from './context.ts';
+
+/** SQS takes ten messages a request. */
+const SENT_AT_ONCE = 10;
+/** Of the message that brought the task: its receive and its delete. */
+const OWN_QUEUE_REQUESTS = 2;
+
+export interface Meter {
+  /** Until now. */
+  read(): ShardMeter;
+}
+
+/** The context as one task sees it: the same store and queue, counted. */
+export function metered(context: FleetContext): FleetContext & { readonly meter: Meter } {
+  const { now, memoryGb = 0 } = context;
+  const startedAt = now();
+  const counts = { queueRequests: OWN_QUEUE_REQUESTS, writes: 0, reads: 0 };
+  const meter: Meter = {
+    read() {
+      const functionSeconds = Math.max(0, (now().getTime() - startedAt.getTime()) / 1000);
+      const gbSeconds = functionSeconds * memoryGb;
+      return {
+        startedAt: startedAt.toISOString(),
+        usage: { functionSeconds, gbSeconds, invocations: 1, ...counts },
+      };
+    },
+  };
+  return {
+    ...context,
+    store: countedStore(context.store, counts),
+    queue: countedQueue(context.queue, counts),
+    meter,
+  };
+}
+
+function countedStore(store: ObjectStore, counts: { writes: number; reads: number }): ObjectStore {
+  return {
+    get(key, options) {
+      counts.reads += 1;
+      return store.get(key, options);
+    },
+    head(key) {
+      counts.reads += 1;
+      return store.head(key);
+    },
+    put(key, body, options) {
+      counts.writes += 1;
+      return store.put(key, body, options);
+    },
+    // Deleting is free.
+    delete: (key) => store.delete(key),
+    list(prefix, options) {
+      counts.writes += 1;
+      return store.list(prefix, options);
+    },
+  };
+}
+
+function countedQueue(queue: TaskQueue, counts: { queueRequests: number }): TaskQueue {
+  return {
+    send(tasks, options) {
+      counts.queueRequests += Math.ceil(tasks.length / SENT_AT_ONCE);
+      return queue.send(tasks, options);
+    },
+  };
+}
+
+/** What this task took until now; nothing where nobody counts. */
+export const usageOf = ({ meter }: FleetContext): Usage | undefined => meter?.read().usage;
+
+/** @param parts those that are known */
+export function spentIn({ prices = PRICES.s3 }: FleetContext, parts: readonly (Usage | undefined)[]): Spent {
+  const usage = addUsage(...parts.filter((part) => part !== undefined));
+  return { ...usage, dollars: dollars(usage, prices) };
+}

@@ -1,0 +1,16 @@
+/** Where messages lie that could not be worked off, for people to look at. */
+import type { Task } from '../contracts/task.ts';
+
+export interface DeadLetters {
+  /** Sets a task aside with what was wrong with it. @throws Fault `unavailable` */
+  bury(task: Task, reason: string): Promise<void>;
+}
+
+/** The other side: what a redrive takes out again. */
+export interface Graveyard {
+  /**
+   * Takes out the messages of a job, whoever set them aside; the job's objects say what there is to do again.
+   * @returns how many it found
+   */
+  exhume(job: string): Promise<number>;
+}

@@ -1,0 +1,132 @@
+/** Runs a job's messages in virtual time: each when it is due, one after the other. */
+import type { MessageDelivery } from '../../../cloud/training/dispatch.ts';
+import { dispatch } from '../../../cloud/training/dispatch.ts';
+import type { FleetContext } from '../../../cloud/training/context.ts';
+import { JobPlan, JobResult, RoundCommit, type TrainRequest } from '../../../core/contracts/job.ts';
+import { jobPlanKey, jobResultKey, roundCommitKey } from '../../../core/contracts/keys.ts';
+import type { Task } from '../../../core/contracts/task.ts';
+import { readControl } from '../../../core/jobs/control.ts';
+import { getJson } from '../../../core/storage/json.ts';
+import { memoryStore } from '../memory-store.ts';
+import { accept, fleetContext, JOB, prepare, standInProgram, START } from './world.ts';
+
+interface Due {
+  readonly at: number;
+  readonly task: Task;
+  readonly receives: number;
+}
+
+interface Handled {
+  readonly task: Task;
+  /** Seconds since the start. */
+  readonly at: number;
+  readonly receives: number;
+}
+
+export interface ClockworkOptions {
+  readonly spec?: Partial<TrainRequest>;
+  readonly broken?: number;
+  readonly context?: Partial<FleetContext>;
+  /** Milliseconds a task takes; default 100. */
+  readonly takesMs?: (task: Task) => number;
+  /** True: the function dies before it did anything. */
+  readonly dies?: (task: Task) => boolean;
+  readonly delivery?: (task: Task, now: () => number) => Partial<MessageDelivery>;
+}
+
+const MAX_RECEIVES = 5;
+const VISIBILITY_MS = 30_000;
+
+export async function clockwork(options: ClockworkOptions = {}) {
+  let now = START;
+  const store = memoryStore(() => now);
+  const due: Due[] = [];
+  const handled: Handled[] = [];
+  const dead: { readonly task: Task; readonly reason?: string }[] = [];
+  const queue = {
+    send(
+      tasks: readonly Task[],
+      { delaySeconds = 0 }: { delaySeconds?: number | ((task: Task) => number) } = {},
+    ) {
+      for (const task of tasks) {
+        const delay = typeof delaySeconds === 'function' ? delaySeconds(task) : delaySeconds;
+        due.push({ at: now + delay * 1000, task, receives: 1 });
+      }
+      return Promise.resolve();
+    },
+  };
+  const spec = await prepare(store, options.spec);
+  await accept(store, queue, spec);
+  let program: ReturnType<typeof standInProgram> | undefined;
+  const base = fleetContext({
+    store,
+    queue,
+    now: () => new Date(now),
+    deadLetters: {
+      bury: (task, reason) => {
+        dead.push({ task, reason });
+        return Promise.resolve();
+      },
+    },
+    ...options.context,
+  });
+  const context = () => (program === undefined ? base : fleetContext(base, program));
+
+  async function handle({ task, receives }: Due): Promise<void> {
+    const again = () => {
+      if (receives < MAX_RECEIVES) due.push({ at: now + VISIBILITY_MS, task, receives: receives + 1 });
+      else dead.push({ task });
+    };
+    handled.push({ task, at: (now - START) / 1000, receives });
+    if (options.dies?.(task) === true) return again();
+    if (program === undefined) {
+      const plan = await getJson(store, jobPlanKey(JOB), JobPlan);
+      if (plan !== undefined) program = standInProgram(plan.parameters, options.broken);
+    }
+    const began = now;
+    const takes = options.takesMs?.(task) ?? 100;
+    // The task's own time passes while it reads what it works on.
+    store.before = (operation) => {
+      if (operation === 'get') now = began + takes;
+    };
+    try {
+      await dispatch(context(), JSON.stringify(task), {
+        messageId: 'm',
+        redelivered: receives > 1,
+        lastChance: receives >= MAX_RECEIVES,
+        ...options.delivery?.(task, () => now),
+      });
+    } catch {
+      again();
+    } finally {
+      store.before = () => undefined;
+      now = began;
+    }
+  }
+
+  return {
+    store,
+    queue,
+    spec,
+    handled,
+    dead,
+    due,
+    now: () => now,
+    context,
+    /** Until nothing is due any more, or `until` says so. */
+    async run(until: () => boolean | Promise<boolean> = () => false, atMost = 2_000): Promise<void> {
+      for (let n = 0; due.length > 0 && !(await until()); n++) {
+        if (n === atMost) throw new Error(`still busy after ${atMost} messages`);
+        due.sort((a, b) => a.at - b.at);
+        const next = due.shift()!;
+        now = Math.max(now, next.at);
+        await handle(next);
+      }
+    },
+    async result(): Promise<JobResult | undefined> {
+      const { run } = await readControl(store, JOB);
+      return getJson(store, jobResultKey(JOB, run), JobResult);
+    },
+    commit: (round: number) => getJson(store, roundCommitKey(JOB, round), RoundCommit),
+  };
+}

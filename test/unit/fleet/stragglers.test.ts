@@ -1,0 +1,126 @@
+/** Rounds with slow, dead and poisoned shards: the real handlers, in virtual time. */
+import { describe, expect, test } from 'vitest';
+import type { Task } from '../../../core/contracts/task.ts';
+import { clockwork } from './clockwork.ts';
+
+const isShard = (task: Task, shard: number) => task.kind === 'shard' && task.shard === shard;
+/** Rows 3 of 12: in the second of four shards. */
+const POISON = Math.fround(3 / 7);
+
+describe('an undisturbed job', () => {
+  test('handles each task once, and leaves nothing in the queue but watches that end', async () => {
+    const job = await clockwork();
+    await job.run();
+    expect(await job.result()).toMatchObject({ status: 'succeeded', release: 1 });
+    const kinds = Object.groupBy(job.handled, ({ task }) => task.kind);
+    expect(Object.entries(kinds).map(([kind, tasks]) => [kind, tasks.length])).toEqual([
+      ['plan', 1],
+      ['shard', 4],
+      ['merge', 2],
+      ['release', 1],
+      ['watch', expect.any(Number)],
+    ]);
+    expect(job.due).toEqual([]);
+  });
+
+  test('says in its commits what it took', async () => {
+    const job = await clockwork({ context: { memoryGb: 2 } });
+    await job.run();
+    const [first, second] = [await job.commit(0), await job.commit(1)];
+    expect(first?.shards.map(({ usage }) => usage?.functionSeconds)).toEqual([0.1, 0.1]);
+    expect(first?.spent?.gbSeconds).toBeCloseTo(2 * (first?.spent?.functionSeconds ?? NaN), 9);
+    expect(second?.spent?.functionSeconds).toBeGreaterThan(first?.spent?.functionSeconds ?? NaN);
+    expect(second?.spent?.dollars).toBeGreaterThan(0);
+  });
+});
+
+describe('a shard whose function dies each time', () => {
+  test('is left out at the quorum, and the commit says who was in', async () => {
+    const job = await clockwork({ spec: { shards: 4, quorum: 3 }, dies: (task) => isShard(task, 2) });
+    await job.run();
+    expect(await job.result()).toMatchObject({ status: 'succeeded' });
+    const [first, second] = [await job.commit(0), await job.commit(1)];
+    expect(first?.shards.map(({ shard }) => shard)).toEqual([0, 1, 3]);
+    expect(first?.missing).toEqual([2]);
+    // Not before it counts as lost, and soon after.
+    const open = Date.parse(second?.committedAt ?? '') - Date.parse(first?.committedAt ?? '');
+    expect(open / 1000).toBeGreaterThanOrEqual(60);
+    expect(open / 1000).toBeLessThan(62);
+  });
+
+  test('has copies sent before, ever more rarely', async () => {
+    const job = await clockwork({ spec: { shards: 4, quorum: 3 }, dies: (task) => isShard(task, 2) });
+    await job.run(async () => (await job.commit(0)) !== undefined);
+    const sent = job.handled.filter(({ task, receives }) => isShard(task, 2) && receives === 1);
+    const waits = sent.slice(1).map(({ at }, i) => at - (sent[i]?.at ?? NaN));
+    expect(waits.length).toBeGreaterThanOrEqual(2);
+    // The first comes at the first look; then each waits twice as long as the one before.
+    expect(waits.slice(1)).toEqual([...waits.slice(1)].sort((a, b) => a - b));
+    expect((waits.at(-1) ?? 0) / (waits.at(1) ?? NaN)).toBeGreaterThanOrEqual(1.9 ** (waits.length - 2));
+  });
+
+  test('fails a job that cannot do without it, which then ends and says which shard', async () => {
+    const job = await clockwork({ spec: { shards: 4 }, dies: (task) => isShard(task, 2) });
+    await job.run();
+    expect(await job.result()).toMatchObject({
+      status: 'failed',
+      reason: expect.stringMatching(/^round 0: shards 2 gave no update/),
+    });
+    expect(job.due).toEqual([]);
+    expect(job.dead.every(({ task }) => isShard(task, 2))).toBe(true);
+  });
+});
+
+describe('a slow shard', () => {
+  test('gets a copy long before it would be lost, which changes no byte', async () => {
+    const plain = await clockwork({ spec: { shards: 4 } });
+    await plain.run();
+    let first = true;
+    const job = await clockwork({
+      spec: { shards: 4 },
+      // The first execution is never heard of again, as one on a stuck machine.
+      dies: (task) => {
+        if (!first || !isShard(task, 1)) return false;
+        first = false;
+        return true;
+      },
+    });
+    await job.run();
+    const round = job.handled.filter(({ task }) => isShard(task, 1));
+    // 100 ms a shard: after two seconds at the next look, not after the visibility timeout of 30.
+    expect(round[1]?.at).toBeLessThan(25);
+    expect((await job.commit(1))?.state).toBe((await plain.commit(1))?.state);
+    expect((await job.commit(0))?.missing).toBeUndefined();
+  });
+});
+
+describe('a poisoned shard', () => {
+  test('ends a job that needs it, with the reason, and lies in the dead-letter queue with it', async () => {
+    const job = await clockwork({ spec: { shards: 4 }, broken: POISON });
+    await job.run();
+    const reason = expect.stringMatching(/^shard \(round 0, shard 1\): training diverged: the loss is NaN/);
+    expect(await job.result()).toMatchObject({ status: 'failed', reason });
+    expect(job.dead).toEqual([{ task: expect.objectContaining({ kind: 'shard', shard: 1 }), reason }]);
+    expect(job.due).toEqual([]);
+  });
+
+  test('is gone on without at a quorum, at once', async () => {
+    const job = await clockwork({ spec: { shards: 4, quorum: 3 }, broken: POISON });
+    await job.run();
+    expect(await job.result()).toMatchObject({ status: 'succeeded' });
+    expect((await job.commit(1))?.missing).toEqual([1]);
+    const merges = job.handled.filter(({ task }) => task.kind === 'merge');
+    expect(merges.map(({ at }) => at < 1)).toEqual([true, true]);
+    expect(job.dead).toHaveLength(2);
+  });
+
+  test('is one too many where another is lost', async () => {
+    const job = await clockwork({
+      spec: { shards: 4, quorum: 3 },
+      broken: POISON,
+      dies: (task) => isShard(task, 3),
+    });
+    await job.run();
+    expect(await job.result()).toMatchObject({ status: 'failed' });
+  });
+});
