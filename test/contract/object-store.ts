@@ -81,6 +81,17 @@ export function objectStoreContract(name: string, open: () => Promise<StoreUnder
         expect(Math.abs((got?.modifiedAt.getTime() ?? 0) - before)).toBeLessThan(10_000);
       });
 
+      it('keeps metadata, and tells it without the body', async () => {
+        const key = `${fresh()}object`;
+        const metadata = { meter: '{"seconds":1.5,"of":"a b"}', other: 'x' };
+        await store.put(key, bytes('hello'), { metadata, condition: 'create' });
+        expect((await store.head(key))?.metadata).toMatchObject(metadata);
+        expect((await store.get(key))?.metadata).toMatchObject(metadata);
+        const other = await store.put(key, bytes('other'), { metadata: { other: 'y' }, condition: 'create' });
+        expect(other).toEqual({ kind: 'refused' });
+        expect((await store.head(key))?.metadata).toMatchObject(metadata);
+      });
+
       it('sees its own writes at once', async () => {
         const key = `${fresh()}object`;
         for (const version of ['one', 'two', 'three']) {

@@ -56,6 +56,14 @@ export function taskQueueContract(name: string, open: () => Promise<QueueUnderTe
       expect(performance.now() - sent).toBeGreaterThan(990);
     });
 
+    it('holds back only those that are to wait', async () => {
+      const tasks = shards(12);
+      const isLate = (task: Task) => task.kind === 'shard' && task.shard === 11;
+      await subject.queue.send(tasks, { delaySeconds: (task) => (isLate(task) ? 2 : 0) });
+      expect(byShard(await subject.take(11, 1_500))).toEqual(tasks.slice(0, 11));
+      expect(await subject.take(1, 5_000)).toEqual(tasks.slice(11));
+    });
+
     it.each([-1, 901, 1.5, Number.NaN])('refuses a delay of %d seconds', async (delaySeconds) => {
       await expect(subject.queue.send(shards(1), { delaySeconds })).rejects.toMatchObject({
         code: 'invalid',

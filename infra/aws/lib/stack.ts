@@ -15,6 +15,8 @@ const ONE_CPU_MB = 1769;
 const FLEET_TIMEOUT = Duration.minutes(5);
 /** The watch of a round sends missing shards again after this long: not before their first run must have ended. */
 const WATCH_SECONDS = FLEET_TIMEOUT.toSeconds();
+/** By then the first execution of a shard and a copy of it have both been killed. */
+const LOST_SECONDS = 2 * FLEET_TIMEOUT.toSeconds();
 /** Five seconds above the longest event stream (MAX_STREAM_MS in cloud/api/events.ts). */
 const API_TIMEOUT = Duration.seconds(60);
 /** A cold model is loaded within the request; the router gives up at its own deadline, 10 s unless asked. */
@@ -47,8 +49,12 @@ export class CausewayStack extends Stack {
       )
       .bind(tasks.bindSender())
       .bind(tasks.bindConsumer())
+      .bind(tasks.bindBurier())
       .bind({
-        environment: { CAUSEWAY_WATCH_SECONDS: String(WATCH_SECONDS) },
+        environment: {
+          CAUSEWAY_WATCH_SECONDS: String(WATCH_SECONDS),
+          CAUSEWAY_LOST_SECONDS: String(LOST_SECONDS),
+        },
         statements: [],
         wildcards: 'None.',
       });
@@ -73,10 +79,17 @@ export class CausewayStack extends Stack {
       .bind(
         store.bind({
           read: ['datasets/*', 'blobs/*', 'jobs/*', 'index/jobs/*', 'models/*'],
-          write: ['jobs/*/spec.json', 'jobs/*/result.json', 'index/jobs/*', 'models/*/channels/*'],
+          write: [
+            'jobs/*/spec.json',
+            'jobs/*/result*.json',
+            'jobs/*/control/*',
+            'index/jobs/*',
+            'models/*/channels/*',
+          ],
         }),
       )
       .bind(tasks.bindSender())
+      .bind(tasks.bindExhumer())
       .bind(token.bind());
 
     const inference = new ServiceFunction(this, 'Inference', {

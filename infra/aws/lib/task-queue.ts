@@ -57,6 +57,29 @@ export class TaskQueue extends Construct {
     };
   }
 
+  /** Sets aside what no retry mends. */
+  bindBurier(): Binding {
+    return this.#deadLetters('BuryTasks', 'sqs:SendMessage');
+  }
+
+  /** Takes the dead letters of a job that is redriven out again. */
+  bindExhumer(): Binding {
+    return this.#deadLetters(
+      'ExhumeTasks',
+      'sqs:ReceiveMessage',
+      'sqs:DeleteMessage',
+      'sqs:ChangeMessageVisibility',
+    );
+  }
+
+  #deadLetters(sid: string, ...actions: string[]): Binding {
+    return {
+      environment: { CAUSEWAY_DEAD_LETTER_URL: this.deadLetters.queueUrl },
+      statements: [new PolicyStatement({ sid, actions, resources: [this.deadLetters.queueArn] })],
+      wildcards: NO_WILDCARDS,
+    };
+  }
+
   #statement(sid: string, ...actions: string[]): PolicyStatement {
     return new PolicyStatement({ sid, actions, resources: [this.queue.queueArn] });
   }

@@ -58,15 +58,19 @@ describe('permissions', () => {
     ]);
   });
 
-  test('the API writes specs, results, the index and channels, and sends tasks', () => {
+  test('the API writes specs, results, controls, the index and channels, sends tasks and takes out dead letters', () => {
     expect(permissions(template, 'Api').filter((each) => !each.startsWith('s3:GetObject'))).toEqual([
       ...LOGS,
       's3:ListBucket',
       's3:PutObject /index/jobs/*',
-      's3:PutObject /jobs/*/result.json',
+      's3:PutObject /jobs/*/control/*',
+      's3:PutObject /jobs/*/result*.json',
       's3:PutObject /jobs/*/spec.json',
       's3:PutObject /models/*/channels/*',
       'secretsmanager:GetSecretValue',
+      'sqs:ChangeMessageVisibility',
+      'sqs:DeleteMessage',
+      'sqs:ReceiveMessage',
       'sqs:SendMessage',
     ]);
   });
@@ -87,6 +91,7 @@ describe('permissions', () => {
       'sqs:DeleteMessage',
       'sqs:GetQueueAttributes',
       'sqs:ReceiveMessage',
+      'sqs:SendMessage',
       'sqs:SendMessage',
     ]);
   });

@@ -1,0 +1,37 @@
+import { ReceiveMessageCommand } from '@aws-sdk/client-sqs';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { sqsDeadLetters } from '../../cloud/adapters/sqs-dead-letters.ts';
+import { countMessages, openSqs, sendText, type SqsFixture, takeMessages } from './sqs-fixture.ts';
+
+let sqs: SqsFixture;
+let url: string;
+beforeEach(async () => {
+  sqs = await openSqs({ visibilityTimeoutS: 30 });
+  url = sqs.server.deadLetterQueueUrl;
+});
+afterEach(() => sqs.close());
+
+const shard = (job: string, number: number) =>
+  ({ v: 1, kind: 'shard', job, round: 0, shard: number }) as const;
+
+it('keeps a task with the reason why it lies there', async () => {
+  const letters = sqsDeadLetters({ client: sqs.client, queueUrl: url });
+  await letters.bury(shard('job_aaaaaaaa', 3), 'shard (round 0, shard 3): row 7 is no number — “NaN”');
+  const { Messages = [] } = await sqs.client.send(
+    new ReceiveMessageCommand({ QueueUrl: url, MessageAttributeNames: ['All'] }),
+  );
+  expect(JSON.parse(Messages[0]?.Body ?? '')).toEqual(shard('job_aaaaaaaa', 3));
+  expect(Messages[0]?.MessageAttributes?.['reason']?.StringValue).toMatch(/row 7 is no number/);
+});
+
+it('takes out those of one job, and leaves the others to be seen at once', async () => {
+  const letters = sqsDeadLetters({ client: sqs.client, queueUrl: url });
+  for (let n = 0; n < 12; n++)
+    await letters.bury(shard(n % 3 === 0 ? 'job_aaaaaaaa' : 'job_bbbbbbbb', n), 'r');
+  await sendText(sqs.client, url, 'no task at all');
+  expect(await letters.exhume('job_aaaaaaaa')).toBe(4);
+  expect(await countMessages(sqs.client, url)).toMatchObject({ waiting: 9, inFlight: 0 });
+  expect(await letters.exhume('job_aaaaaaaa')).toBe(0);
+  const left = await takeMessages(sqs.client, url, 9, 5_000);
+  expect(left.filter(({ Body }) => Body?.includes('job_bbbbbbbb'))).toHaveLength(8);
+});
