@@ -1,0 +1,111 @@
+/** One shard of eight is dead for good: on the real stack each round closes at its quorum, soon. */
+import type { SQSEvent } from 'aws-lambda';
+import { expect, test } from 'vitest';
+import { JobPlan, RoundCommit } from '../../core/contracts/job.ts';
+import { jobPlanKey, roundCommitKey, shardUpdateKey } from '../../core/contracts/keys.ts';
+import { averageUpdates } from '../../core/jobs/average.ts';
+import { decodeState, encodeState } from '../../core/jobs/state.ts';
+import { sha256Hex } from '../../core/storage/blobs.ts';
+import { getJson } from '../../core/storage/json.ts';
+import { createClient } from '../../infra/cli/client.ts';
+import type { Invocable } from '../../infra/local/lambda/invocation.ts';
+import { startStack } from '../../infra/local/stack.ts';
+import { prepareSmallJob, temporaryState } from './small-job.ts';
+
+const DEAD = 3;
+const FLEET = 2;
+/** Seconds. */
+const TIMES = { visibilityS: 8, watchS: 4, lostS: 5 };
+
+/** The function dies of every message of the dead shard. */
+function deadly(target: Invocable) {
+  const seen = { active: 0, most: 0, deaths: 0 };
+  const invocable: Invocable = {
+    maxConcurrency: target.maxConcurrency,
+    free: () => target.free(),
+    whenFree: () => target.whenFree(),
+    async invoke(event, options) {
+      const task = JSON.parse((event as SQSEvent).Records[0]?.body ?? '{}') as { shard?: number };
+      if (task.shard === DEAD) {
+        seen.deaths += 1;
+        return { kind: 'failed', error: { errorType: 'Runtime.ExitError', errorMessage: 'killed' } };
+      }
+      seen.active += 1;
+      seen.most = Math.max(seen.most, seen.active);
+      try {
+        return await target.invoke(event, options);
+      } finally {
+        seen.active -= 1;
+      }
+    },
+  };
+  return { invocable, seen };
+}
+
+test(
+  '1 of 8 dead: rounds close at 7 within a visibility timeout and a second',
+  { timeout: 180_000 },
+  async () => {
+    const state = await temporaryState();
+    let seen: ReturnType<typeof deadly>['seen'] | undefined;
+    const stack = await startStack({
+      stateDir: state.path,
+      port: 0,
+      fleet: FLEET,
+      times: TIMES,
+      wrapFleet: (fleet) => {
+        const wrapped = deadly(fleet);
+        seen = wrapped.seen;
+        return wrapped.invocable;
+      },
+    });
+    try {
+      const client = createClient(stack.routerUrl);
+      const spec = await prepareSmallJob(stack.store);
+      const { job } = await client.createJob({
+        ...spec,
+        shards: 8,
+        quorum: 7,
+        epochs: 1,
+        strategy: { kind: 'local-sgd', localSteps: 6 },
+      });
+      const result = await client.follow(job, () => {});
+      expect(result).toMatchObject({ status: 'succeeded' });
+
+      const plan = await getJson(stack.store, jobPlanKey(job), JobPlan);
+      const commits: RoundCommit[] = [];
+      for (let round = 0; round < (plan?.rounds ?? 0); round++) {
+        const commit = await getJson(stack.store, roundCommitKey(job, round), RoundCommit);
+        if (commit !== undefined) commits.push(commit);
+      }
+      expect(commits).toHaveLength(3);
+      const times = [plan?.plannedAt, ...commits.map(({ committedAt }) => committedAt)].map((at) =>
+        Date.parse(at ?? ''),
+      );
+      const open = times.slice(1).map((at, i) => (at - (times[i] ?? NaN)) / 1000);
+      console.log(`rounds closed after ${open.map((seconds) => seconds.toFixed(2)).join(', ')} s`);
+      // The first one's functions are cold.
+      for (const seconds of open.slice(1)) expect(seconds).toBeLessThan(TIMES.visibilityS + 1);
+      expect(seen?.deaths).toBeGreaterThanOrEqual(3);
+      // What is in flight follows what the fleet can take.
+      expect(seen?.most).toBe(FLEET);
+
+      // The state is a function of who was in, as the commit says.
+      for (const commit of commits) {
+        expect(commit.missing).toEqual([DEAD]);
+        const updates = await Promise.all(
+          commit.shards.map(async ({ shard, samples, sha256 }) => {
+            const body = (await stack.store.get(shardUpdateKey(job, commit.round, shard)))!.body;
+            expect(await sha256Hex(body)).toBe(sha256);
+            return { shard, samples, state: decodeState(body, plan!.parameters, ['m', 'v']) };
+          }),
+        );
+        const merged = encodeState(averageUpdates(updates.toReversed()), plan!.parameters);
+        expect(await sha256Hex(merged)).toBe(commit.state);
+      }
+    } finally {
+      await stack.stop();
+      await state.remove();
+    }
+  },
+);
