@@ -16,7 +16,7 @@ import { acceptedJob, baseOfRound, hasEnded, plannedJob, readState } from './doc
 import { stopIfDue } from './ending.ts';
 import { localSteps } from './engine/local-steps.ts';
 import { loadProgram, type TrainingProgram } from './engine/program.ts';
-import { meterSince, mustHandOn, readPart, type ShardPart } from './parts.ts';
+import { meterSince, mustHandOn, readPart, type ShardPart } from './checkpoint.ts';
 import { announceMergeIfSettled, lastPart, shardTask } from './round.ts';
 
 export interface ShardTask {

@@ -1,0 +1,261 @@
+/** The protocol of docs/protocol.md, checked on the handlers that ship: every way within bounds, and many by chance. */
+import { createHash } from 'node:crypto';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { JobPlan, JobResult, RoundCommit, type TrainRequest } from '../../../core/contracts/job.ts';
+import {
+  jobPlanKey,
+  jobResultKey,
+  releaseKey,
+  roundCommitKey,
+  shardUpdateKey,
+} from '../../../core/contracts/keys.ts';
+import { averageUpdates } from '../../../core/jobs/average.ts';
+import { decodeState, encodeState } from '../../../core/jobs/state.ts';
+import { createRandom } from '../../../core/random.ts';
+import { memoryStore } from '../memory-store.ts';
+import { accept, JOB, prepare, rememberingQueue, standInProgram } from '../fleet/world.ts';
+import { explore, type Faults, finish, wander } from './explore.ts';
+import { createModel, type Model, type Stored, type World } from './model.ts';
+
+/** More of everything, minutes of it: `CAUSEWAY_PROTOCOL=deep npx vitest run --project unit test/unit/protocol`. */
+const DEEP = process.env['CAUSEWAY_PROTOCOL'] === 'deep';
+
+beforeAll(() => {
+  // The same bytes without the thread pool: which of two hashes is ready first must not decide anything here.
+  vi.spyOn(crypto.subtle, 'digest').mockImplementation((_, data) =>
+    Promise.resolve(
+      new Uint8Array(
+        createHash('sha256')
+          .update(data as Uint8Array)
+          .digest(),
+      ).buffer,
+    ),
+  );
+});
+afterAll(() => void vi.restoreAllMocks());
+
+const decoder = new TextDecoder();
+const json = (stored: Stored | undefined): unknown =>
+  stored === undefined ? undefined : JSON.parse(decoder.decode(stored.body));
+
+interface Course {
+  readonly accepted: World;
+  readonly planned: World;
+  readonly plan: JobPlan;
+  readonly graph: string;
+  readonly states: readonly string[];
+}
+
+async function objectsOf(store: ReturnType<typeof memoryStore>): Promise<Map<string, Stored>> {
+  const objects = new Map<string, Stored>();
+  for (const { key } of (await store.list('')).objects) objects.set(key, (await store.get(key))!);
+  return objects;
+}
+
+/** The job before its plan, after it, and how it ends where nothing goes wrong. */
+async function prepareCourse(change: Partial<TrainRequest>): Promise<Course> {
+  const store = memoryStore();
+  const queue = rememberingQueue();
+  await accept(store, queue, await prepare(store, change));
+  const accepted = {
+    objects: await objectsOf(store),
+    queue: queue.sent.map(({ task }) => ({ task, receives: 1 })),
+  };
+  // Planning asks only for the layout of the parameters what the stand-in needs of them.
+  const scout = createModel(standInProgram([]), 'writes');
+  const planTask = accepted.queue.find(({ task }) => task.kind === 'plan')!;
+  let progress = await scout.start({ ...accepted, queue: [] }, planTask);
+  while (progress.kind === 'waits') progress = await scout.step(progress.world, progress.execution);
+  const planned = progress.world;
+  const plan = JobPlan.parse(json(planned.objects.get(jobPlanKey(JOB))));
+  const last = await finish(modelOf(plan), planned);
+  const result = JobResult.parse(json(last.objects.get(jobResultKey(JOB))));
+  if (result.status !== 'succeeded') throw new Error(JSON.stringify(result));
+  const states = Array.from({ length: plan.rounds }, (_, round) => commitOf(last, round)!.state);
+  return { accepted, planned, plan, graph: result.graph, states };
+}
+
+const modelOf = (plan: JobPlan, pauseAt: 'writes' | 'requests' = 'writes'): Model =>
+  createModel(standInProgram(plan.parameters), pauseAt);
+
+function commitOf({ objects }: World, round: number): RoundCommit | undefined {
+  const stored = objects.get(roundCommitKey(JOB, round));
+  return stored === undefined ? undefined : RoundCommit.parse(json(stored));
+}
+
+/** A commit's state is what its own list of updates makes, and with all in the one that every way leads to. */
+function checkCommits({ plan, states }: Course, world: World): void {
+  for (let round = 0; round < plan.rounds; round++) {
+    const commit = commitOf(world, round);
+    if (commit === undefined) break;
+    if (commit.missing === undefined && states[round] !== undefined && sameBefore(world, round, states))
+      expect(commit.state).toBe(states[round]);
+    const updates = commit.shards.map(({ shard, samples }) => ({
+      shard,
+      samples,
+      state: decodeState(world.objects.get(shardUpdateKey(JOB, round, shard))!.body, plan.parameters, [
+        'm',
+        'v',
+      ]),
+    }));
+    const merged = encodeState(averageUpdates(updates.toReversed()), plan.parameters);
+    expect(createHash('sha256').update(merged).digest('hex')).toBe(commit.state);
+  }
+}
+
+const sameBefore = (world: World, round: number, states: readonly string[]) =>
+  round === 0 || commitOf(world, round - 1)?.state === states[round - 1];
+
+function checkEnd(course: Course, world: World): void {
+  const result = JobResult.parse(json(world.objects.get(jobResultKey(JOB))));
+  expect(result).toMatchObject({ status: 'succeeded', release: 1 });
+  const all = Array.from({ length: course.plan.rounds }, (_, round) => commitOf(world, round));
+  if (all.every((commit) => commit !== undefined && commit.missing === undefined))
+    expect(result).toMatchObject({ graph: course.graph });
+  expect(world.objects.has(releaseKey('m', 2))).toBe(false);
+}
+
+interface Case {
+  readonly name: string;
+  readonly spec: Partial<TrainRequest>;
+  readonly from: 'accepted' | 'planned';
+  readonly faults: Faults;
+  readonly concurrency: number;
+  readonly deep?: true;
+}
+
+const ONE_ROUND = { epochs: 2 };
+const NONE: Faults = { kills: 0, duplicates: 0, looks: 0 };
+const PLANNED = { from: 'planned', concurrency: 2 } as const;
+const CASES: readonly Case[] = [
+  {
+    name: 'planning, a kill',
+    spec: { ...ONE_ROUND, shards: 1 },
+    from: 'accepted',
+    concurrency: 1,
+    faults: { ...NONE, kills: 1 },
+  },
+  { name: 'two rounds, a kill', spec: {}, ...PLANNED, faults: { ...NONE, kills: 1 } },
+  { name: 'a round, a duplicate', spec: ONE_ROUND, ...PLANNED, faults: { ...NONE, duplicates: 1 } },
+  { name: 'a round, a look', spec: ONE_ROUND, ...PLANNED, faults: { ...NONE, looks: 1 } },
+  {
+    name: 'a round with a quorum, a look',
+    spec: { ...ONE_ROUND, quorum: 1 },
+    ...PLANNED,
+    faults: { ...NONE, looks: 1 },
+  },
+  {
+    name: 'planning, a kill and a look',
+    spec: { ...ONE_ROUND, shards: 1 },
+    from: 'accepted',
+    concurrency: 1,
+    faults: { ...NONE, kills: 1, looks: 1 },
+    deep: true,
+  },
+  { name: 'two rounds, a duplicate', spec: {}, ...PLANNED, faults: { ...NONE, duplicates: 1 }, deep: true },
+  {
+    name: 'a round, a kill and a look',
+    spec: ONE_ROUND,
+    ...PLANNED,
+    faults: { ...NONE, kills: 1, looks: 1 },
+    deep: true,
+  },
+  {
+    name: 'a round, a kill and a duplicate',
+    spec: ONE_ROUND,
+    ...PLANNED,
+    faults: { ...NONE, kills: 1, duplicates: 1 },
+    deep: true,
+  },
+  {
+    name: 'a round with a quorum, a kill and a look',
+    spec: { ...ONE_ROUND, quorum: 1 },
+    ...PLANNED,
+    faults: { ...NONE, kills: 1, looks: 1 },
+    deep: true,
+  },
+  { name: 'two rounds, a look', spec: {}, ...PLANNED, faults: { ...NONE, looks: 1 }, deep: true },
+];
+
+describe('every way', () => {
+  test.each(CASES.filter(({ deep }) => DEEP || deep !== true))(
+    '$name',
+    { timeout: 900_000 },
+    async ({ spec, from, faults, concurrency, name }) => {
+      const course = await prepareCourse(spec);
+      const model = modelOf(course.plan);
+      const check = (world: World) => checkCommits(course, world);
+      const explored = await explore(model, course[from], { faults, concurrency, check });
+      for (const end of explored.ends) checkEnd(course, await finish(model, end));
+      const { states, transitions, ends } = explored;
+      console.log(`${name}: ${states} states, ${transitions} transitions, ${ends.length} ends`);
+      expect(ends.length).toBeGreaterThan(0);
+    },
+  );
+});
+
+describe('ways by chance', () => {
+  const WAYS = DEEP ? 300 : 6;
+  // Of a task's ten to twenty requests: about three executions in ten are killed.
+  const CHANCES = { kill: 0.025, duplicate: 0.2, look: 0.05 };
+
+  test.each<[string, Partial<TrainRequest>]>([
+    ['three shards, three rounds', { shards: 3, epochs: 6 }],
+    ['four shards, quorum of three', { shards: 4, epochs: 4, quorum: 3 }],
+  ])('%s', { timeout: 900_000 }, async (name, spec) => {
+    const course = await prepareCourse(spec);
+    const model = modelOf(course.plan, 'requests');
+    const check = (world: World) => checkCommits(course, world);
+    let restarts = 0;
+    for (let seed = 0; seed < WAYS; seed++) {
+      const options = { concurrency: 3, check };
+      let world = await wander(model, course.planned, createRandom(seed), CHANCES, options);
+      if (!world.objects.has(jobResultKey(JOB))) {
+        // Five times killed, a message is set aside. Where that was the last one, a person resumes the job.
+        restarts += 1;
+        const task = {
+          v: 1,
+          kind: 'watch',
+          job: JOB,
+          round: openRound(course, world),
+          announce: true,
+        } as const;
+        world = await finish(modelOf(course.plan), { ...world, queue: [{ task, receives: 1 }] });
+      }
+      checkEnd(course, world);
+    }
+    console.log(`${name}: ${WAYS} ways, resumed ${restarts}`);
+    expect(restarts).toBeLessThan(WAYS / 10);
+  });
+});
+
+function openRound({ plan }: Course, world: World): number {
+  let round = 0;
+  while (round < plan.rounds - 1 && commitOf(world, round) !== undefined) round += 1;
+  return round;
+}
+
+describe('the model', () => {
+  test('finds what it is there to find: a merge that takes what is there, in the order it came', async () => {
+    const course = await prepareCourse(ONE_ROUND);
+    const model = modelOf(course.plan);
+    const shard = course.planned.queue.find(({ task }) => task.kind === 'shard')!;
+    let progress = await model.start({ ...course.planned, queue: [] }, shard);
+    while (progress.kind === 'waits') progress = await model.step(progress.world, progress.execution);
+    // The commit that such a merge would make: of one shard, as if that were all.
+    const key = roundCommitKey(JOB, 0);
+    const task = { v: 1, kind: 'merge', job: JOB, round: 0, partial: true } as const;
+    const quorum = await prepareCourse({ ...ONE_ROUND, quorum: 1 });
+    const objects = new Map([...progress.world.objects, ...specOf(quorum)]);
+    let merged = await model.start({ objects, queue: [] }, { task, receives: 1 });
+    while (merged.kind === 'waits') merged = await model.step(merged.world, merged.execution);
+    const commit = RoundCommit.parse(json(merged.world.objects.get(key)));
+    expect(commit.missing).toEqual([1]);
+    const { missing: _missing, ...claim } = commit;
+    const bad = { body: new TextEncoder().encode(JSON.stringify(claim)) };
+    const wrong = { ...merged.world, objects: new Map(merged.world.objects).set(key, bad) };
+    expect(() => checkCommits(course, wrong)).toThrow();
+  });
+});
+
+const specOf = ({ accepted }: Course) => [...accepted.objects].filter(([key]) => key.endsWith('/spec.json'));
