@@ -49,18 +49,23 @@ export function roundCommit(
   return cached(context, roundCommitKey(job, round), RoundCommit);
 }
 
+const controlKey = (job: string) => `control of ${job}`;
+
+/** As it was when somebody last asked. */
+export const knownStanding = ({ caches }: FleetContext, job: string): ControlState =>
+  (caches.documents.get(controlKey(job)) as ControlState | undefined) ?? UNTOUCHED;
+
 /** What people did to the job. Entries already read are not read again: asking is one GET of what is not there. */
-export async function standing({ store, caches }: FleetContext, job: string): Promise<ControlState> {
-  const key = `control of ${job}`;
-  const state = await readControl(store, job, caches.documents.get(key) as ControlState | undefined);
-  caches.documents.set(key, state);
+export async function standing(context: FleetContext, job: string): Promise<ControlState> {
+  const state = await readControl(context.store, job, knownStanding(context, job));
+  context.caches.documents.set(controlKey(job), state);
   return state;
 }
 
 /** A job that has ended or is paused takes no more work. Not cached: the answer changes, and asking is two requests. */
 export async function hasEnded(context: FleetContext, job: string): Promise<boolean> {
   const hasResult = async (run: number) => (await context.store.head(jobResultKey(job, run))) !== undefined;
-  const known = (context.caches.documents.get(`control of ${job}`) as ControlState | undefined) ?? UNTOUCHED;
+  const known = knownStanding(context, job);
   const [ended, { paused, run }] = await Promise.all([hasResult(known.run), standing(context, job)]);
   return paused || (run === known.run ? ended : hasResult(run));
 }

@@ -5,7 +5,7 @@ import type { Spent } from '../../core/contracts/usage.ts';
 import { reachedLimit } from '../../core/jobs/limits.ts';
 import { putJson } from '../../core/storage/json.ts';
 import type { FleetContext } from './context.ts';
-import { acceptedJob, committedRounds, jobPlan, roundCommit, standing } from './documents.ts';
+import { acceptedJob, committedRounds, jobPlan, knownStanding, roundCommit, standing } from './documents.ts';
 
 export async function endJob(context: FleetContext, result: JobResult): Promise<void> {
   const { run } = await standing(context, result.job);
@@ -53,10 +53,9 @@ export async function untilDeadline(context: FleetContext, job: string): Promise
 
 /** The spec's limits, with what the last redrive said in their place. */
 async function limitsOf(context: FleetContext, job: string) {
-  const [accepted, { limits, redrivenAt }] = await Promise.all([
-    acceptedJob(context, job),
-    standing(context, job),
-  ]);
+  const accepted = await acceptedJob(context, job);
+  // Whoever asks has asked just before whether the job goes on.
+  const { limits, redrivenAt } = knownStanding(context, job);
   const { deadlineSeconds, budget } = { ...accepted.spec, ...limits };
   return {
     accepted,

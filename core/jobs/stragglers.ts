@@ -9,8 +9,8 @@
  * copy writes the same bytes, so the first of the two counts and nothing else changes.
  */
 
-/** A shard is slow at this many times the median of the finished ones, and never before so many seconds. */
-const SLOW = { factor: 3, atLeastS: 2 } as const;
+/** A shard is slow at this many times the median of the finished ones, and never before a cold function would have begun. */
+const SLOW = { factor: 3, atLeastS: 5 } as const;
 /** Share of the shards that must have finished for their median to speak for the others. */
 const SPEAKING_SHARE = 0.5;
 /** Looks in a row without any progress before a round is given up; each waits twice as long as the one before. */

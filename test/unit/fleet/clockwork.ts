@@ -57,6 +57,7 @@ export async function clockwork(options: ClockworkOptions = {}) {
   };
   const spec = await prepare(store, options.spec);
   await accept(store, queue, spec);
+  let observer: (operation: string, key: string) => void = () => undefined;
   let program: ReturnType<typeof standInProgram> | undefined;
   const base = fleetContext({
     store,
@@ -86,7 +87,8 @@ export async function clockwork(options: ClockworkOptions = {}) {
     const began = now;
     const takes = options.takesMs?.(task) ?? 100;
     // The task's own time passes while it reads what it works on.
-    store.before = (operation) => {
+    store.before = (operation, key) => {
+      observer(operation, key);
       if (operation === 'get') now = began + takes;
     };
     try {
@@ -112,7 +114,10 @@ export async function clockwork(options: ClockworkOptions = {}) {
     dead,
     due,
     now: () => now,
-    context,
+    /** Is told of each request that a handler makes of the store. */
+    observe(told: typeof observer) {
+      observer = told;
+    },
     /** Until nothing is due any more, or `until` says so. */
     async run(until: () => boolean | Promise<boolean> = () => false, atMost = 2_000): Promise<void> {
       for (let n = 0; due.length > 0 && !(await until()); n++) {

@@ -74,12 +74,8 @@ test('a warm function reads the model it was given once, and the merged state it
   const reads = async (context: ClockworkOptions['context']) => {
     const job = await clockwork({ spec: LONG, ...(context === undefined ? {} : { context }) });
     const seen: string[] = [];
-    const { get } = job.store;
-    Object.assign(job.store, {
-      get: (...args: Parameters<typeof get>) => {
-        seen.push(args[0]);
-        return get(...args);
-      },
+    job.observe((operation, key) => {
+      if (operation === 'get') seen.push(key);
     });
     await job.run();
     const states = [(await job.commit(0))?.base, (await job.commit(0))?.state];

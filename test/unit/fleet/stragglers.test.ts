@@ -87,7 +87,7 @@ describe('a slow shard', () => {
     });
     await job.run();
     const round = job.handled.filter(({ task }) => isShard(task, 1));
-    // 100 ms a shard: after two seconds at the next look, not after the visibility timeout of 30.
+    // 100 ms a shard: after five seconds at the first look, not after the visibility timeout of 30.
     expect(round[1]?.at).toBeLessThan(25);
     expect((await job.commit(1))?.state).toBe((await plain.commit(1))?.state);
     expect((await job.commit(0))?.missing).toBeUndefined();

@@ -60,7 +60,8 @@ describe('accepting a job', () => {
     ]);
     expect(await viewJob(store, 'job_00000001', NOW)).toMatchObject({ status: 'queued', round: 0 });
     expect(await newestJobs(store, 10)).toEqual(['job_00000001']);
-    expect(await unfinishedTasks(store)).toEqual(sent);
+    const task = { v: 1, kind: 'watch', job: 'job_00000001', round: 0, announce: true };
+    expect(await unfinishedTasks(store)).toEqual([task]);
     expect(await nextTask(store, 'job_00000002')).toBeUndefined();
   });
 
