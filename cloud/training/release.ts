@@ -26,6 +26,9 @@ import { releaseVariants } from './variants.ts';
 export async function releaseJob(context: FleetContext, job: string): Promise<void> {
   if ((await hasEnded(context, job)) || (await stopIfDue(context, job))) return;
   const [accepted, plan] = await Promise.all([acceptedJob(context, job), plannedJob(context, job)]);
+  const last = await roundCommit(context, job, plan.rounds - 1);
+  // Too early: whoever closes the last round announces the release.
+  if (last === undefined) return;
   const { store, now } = context;
   const { spec } = accepted;
   const { graph, putAdapter } = await trainedModel(context, accepted, plan);
@@ -79,7 +82,6 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
     lineage: { job, dataset: plan.dataset, graph: spec.model.graph },
     createdAt: now().toISOString(),
   }));
-  const last = await roundCommit(context, job, plan.rounds - 1);
   await moveChannel(store, spec.model.name, spec.release.channel, published, now());
   await endJob(context, {
     v: 1,
@@ -89,7 +91,7 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
     graph: variants.fp32.sha256,
     metrics,
     ...(omitted === undefined ? {} : { omitted }),
-    spent: spentIn(context, [last?.spent, usageOf(context)]),
+    spent: spentIn(context, [last.spent, usageOf(context)]),
     endedAt: now().toISOString(),
   });
 }

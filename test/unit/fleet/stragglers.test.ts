@@ -55,7 +55,7 @@ describe('a shard whose function dies each time', () => {
     const waits = sent.slice(1).map(({ at }, i) => at - (sent[i]?.at ?? NaN));
     expect(waits.length).toBeGreaterThanOrEqual(2);
     // The first comes at the first look; then each waits twice as long as the one before.
-    expect(waits.slice(1)).toEqual([...waits.slice(1)].sort((a, b) => a - b));
+    expect(waits.slice(1)).toEqual(waits.slice(1).toSorted((a, b) => a - b));
     expect((waits.at(-1) ?? 0) / (waits.at(1) ?? NaN)).toBeGreaterThanOrEqual(1.9 ** (waits.length - 2));
   });
 
