@@ -22,7 +22,8 @@ export function progressLine(job: JobView): string {
     const figure = headline(last.metrics);
     if (figure !== undefined) parts.push(figure);
   }
-  if (job.result === null && job.round < job.rounds) {
+  if (job.status === 'paused') parts.push('paused');
+  else if (job.result === null && job.round < job.rounds) {
     parts.push(`${job.shards - job.shardsDone} shards in flight`);
     if (job.secondsLeft !== null) parts.push(`${duration(job.secondsLeft)} left`);
   } else if (job.result === null) parts.push('evaluating');
