@@ -1,7 +1,12 @@
 /** Rounds with slow, dead and poisoned shards: the real handlers, in virtual time. */
 import { describe, expect, test } from 'vitest';
 import type { Task } from '../../../core/contracts/task.ts';
+import { JobPlan } from '../../../core/contracts/job.ts';
+import { jobPlanKey, shardUpdateKey } from '../../../core/contracts/keys.ts';
+import { decodeState, encodeState } from '../../../core/jobs/state.ts';
+import { getJson } from '../../../core/storage/json.ts';
 import { clockwork } from './clockwork.ts';
+import { JOB } from './world.ts';
 
 const isShard = (task: Task, shard: number) => task.kind === 'shard' && task.shard === shard;
 /** Rows 3 of 12: in the second of four shards. */
@@ -123,4 +128,18 @@ describe('a poisoned shard', () => {
     await job.run();
     expect(await job.result()).toMatchObject({ status: 'failed' });
   });
+});
+
+test.each([NaN, Infinity])('an update with %s in it is refused at the merge, by shard', async (bad) => {
+  const job = await clockwork({ spec: { shards: 4 } });
+  const key = shardUpdateKey(JOB, 0, 2);
+  await job.run(async () => (await job.store.head(key)) !== undefined);
+  const plan = await getJson(job.store, jobPlanKey(JOB), JobPlan);
+  const { metadata, ...state } = decodeState((await job.store.get(key))!.body, plan!.parameters, ['m', 'v']);
+  state.parameters[1] = bad;
+  job.store.tamper(key, encodeState(state, plan!.parameters, metadata));
+  await job.run();
+  const reason = 'merge (round 0): the update of shard 2 is not finite: training diverged';
+  expect(await job.result()).toMatchObject({ status: 'failed', reason });
+  expect(await job.commit(0)).toBeUndefined();
 });
