@@ -8,7 +8,7 @@ import { Limits } from '../../core/contracts/limits.ts';
 import { parse } from '../../core/contracts/parse.ts';
 import { Fault } from '../../core/errors.ts';
 import { type ControlState, writeControl } from '../../core/jobs/control.ts';
-import { nextTask } from '../../core/jobs/resume.ts';
+import { nextTasks } from '../../core/jobs/resume.ts';
 import { isRedrivable } from '../../core/jobs/view.ts';
 import type { ApiContext } from './context.ts';
 
@@ -34,8 +34,7 @@ async function write(
 }
 
 async function announce({ store, queue }: ApiContext, { job }: JobView): Promise<void> {
-  const task = await nextTask(store, job);
-  if (task !== undefined) await queue.send([task]);
+  await queue.send(await nextTasks(store, job));
 }
 
 export const JOB_ACTIONS = {

@@ -1,7 +1,7 @@
 import type { AcceptedJob, JobPlan } from '../../core/contracts/job.ts';
 import { firstLook, type WatchTimes } from '../../core/jobs/stragglers.ts';
 import type { FleetContext } from './context.ts';
-import { roundCommit } from './documents.ts';
+import { lastBefore } from './documents.ts';
 import { lastPart, quorumOf, shardTask } from './round.ts';
 
 export const watchTimes = ({ watchSeconds, lostSeconds = 2 * watchSeconds }: FleetContext): WatchTimes => ({
@@ -20,7 +20,7 @@ export async function announceRound(
   round: number,
 ): Promise<void> {
   const { job } = plan;
-  const before = round === 0 ? undefined : await roundCommit(context, job, round - 1);
+  const before = await lastBefore(context, plan, round);
   const seconds = (before?.shards ?? []).flatMap(({ usage }) => usage?.functionSeconds ?? []);
   const shards = { shards: plan.shards.length, quorum: quorumOf(accepted, plan) };
   const delay = firstLook(seconds, watchTimes(context), shards);

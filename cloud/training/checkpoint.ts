@@ -9,8 +9,9 @@ import { shardPartKey } from '../../core/contracts/keys.ts';
 import type { ShardMeter } from '../../core/contracts/usage.ts';
 import { addUsage } from '../../core/costs/usage.ts';
 import { Fault } from '../../core/errors.ts';
-import { decodeState, type TrainingState } from '../../core/jobs/state.ts';
+import { stateOfTensors, type TrainingState } from '../../core/jobs/state.ts';
 import { createOptimizer } from '../../core/optimizers/optimizer.ts';
+import { decodeSafetensors } from '../../core/tensors/safetensors.ts';
 import type { Delivery, FleetContext } from './context.ts';
 import { TallyState } from './engine/tally.ts';
 import { meterOf } from './round.ts';
@@ -38,7 +39,8 @@ export async function readPart(
   const object = await store.get(key);
   if (object === undefined) throw new Fault('unavailable', `${key} is not there`);
   const { slots } = createOptimizer(spec.optimizer);
-  const { metadata, ...state } = decodeState(object.body, plan.parameters, slots);
+  const { tensors, metadata } = decodeSafetensors(object.body);
+  const state = stateOfTensors(tensors, plan.parameters, slots);
   const { step, tally } = Progress.parse(JSON.parse(metadata['progress'] ?? 'null'));
   return { state, step, tally, meter: meterOf(object) };
 }

@@ -7,6 +7,7 @@ import { jobIdFrom } from '../../core/jobs/id.ts';
 import { parse } from '../../core/contracts/parse.ts';
 import type { Delivery, FleetContext } from './context.ts';
 import { mergeRound } from './merge.ts';
+import { mergeSlice } from './merge-pieces.ts';
 import { planJob } from './plan.ts';
 import { endJob } from './ending.ts';
 import { loseShard } from './lost.ts';
@@ -49,7 +50,9 @@ function run(context: FleetContext, message: QueueMessage, delivery: MessageDeli
     case 'shard':
       return runShard(context, message, delivery);
     case 'merge':
-      return mergeRound(context, message, delivery);
+      return message.slice === undefined
+        ? mergeRound(context, message, delivery)
+        : mergeSlice(context, { ...message, slice: message.slice }, delivery);
     case 'watch':
       return watchRound(context, message);
     case 'release':

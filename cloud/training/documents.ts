@@ -1,15 +1,15 @@
 /** Reads the job's immutable objects, each at most once per warm function. */
 import type { z } from 'zod';
-import { AcceptedJob, JobPlan, RoundCommit } from '../../core/contracts/job.ts';
+import { AcceptedJob, JobPlan, type Part, RoundCommit } from '../../core/contracts/job.ts';
 import { jobPlanKey, jobResultKey, jobSpecKey, roundCommitKey } from '../../core/contracts/keys.ts';
 import { Fault } from '../../core/errors.ts';
 import { type ControlState, readControl, UNTOUCHED } from '../../core/jobs/control.ts';
-import { decodeState, type TrainingState } from '../../core/jobs/state.ts';
-import { createOptimizer } from '../../core/optimizers/optimizer.ts';
-import { getBlob } from '../../core/storage/blobs.ts';
+import type { TrainingState } from '../../core/jobs/state.ts';
 import { getJson } from '../../core/storage/json.ts';
 import { headOf } from '../../core/storage/sequence.ts';
+import { strategyOf } from '../../core/strategies/table.ts';
 import type { FleetContext } from './context.ts';
+import { getModel, getState } from './parts.ts';
 
 async function cached<T>(
   { store, caches }: FleetContext,
@@ -75,7 +75,10 @@ export function committedRounds({ store }: FleetContext, { job, rounds }: JobPla
   return headOf(store, (n) => roundCommitKey(job, n - 1)).then((closed) => Math.min(closed, rounds));
 }
 
-/** SHA-256 of the state that a round starts from. @throws Fault `unavailable` where the round before is open */
+/**
+ * SHA-256 of the state that a round's merge goes on from, which is what its shards start from unless rounds overlap.
+ * @throws Fault `unavailable` where the round before is open
+ */
 export async function baseOfRound(context: FleetContext, plan: JobPlan, round: number): Promise<string> {
   if (round === 0) return plan.initialState;
   const commit = await roundCommit(context, plan.job, round - 1);
@@ -84,16 +87,64 @@ export async function baseOfRound(context: FleetContext, plan: JobPlan, round: n
   return commit.state;
 }
 
+/** The commit that had the round announced; undefined: the plan had it. */
+export async function lastBefore(
+  context: FleetContext,
+  { job, staleness = 0 }: JobPlan,
+  round: number,
+): Promise<RoundCommit | undefined> {
+  const before = round - 1 - staleness;
+  return before < 0 ? undefined : roundCommit(context, job, before);
+}
+
+/** What a round's shards start from. */
+export interface Start {
+  /** Of the model; where there is none, of the state. */
+  readonly sha256: string;
+  /** Undefined: they start from the state. */
+  readonly model: Part | undefined;
+  /** What each shard kept when it was last in; undefined: nothing. */
+  readonly residuals: readonly (Part | null)[] | undefined;
+}
+
+/** @throws Fault `unavailable` where the round that it comes from is open */
+export async function startOfRound(context: FleetContext, plan: JobPlan, round: number): Promise<Start> {
+  const from = Math.max(0, round - (plan.staleness ?? 0));
+  if (from === 0) {
+    const { initialModel: model, initialState } = plan;
+    return { sha256: model?.sha256 ?? initialState, model, residuals: undefined };
+  }
+  const commit = await roundCommit(context, plan.job, from - 1);
+  if (commit === undefined)
+    throw new Fault('unavailable', `round ${from - 1} of ${plan.job} is not committed`);
+  const { model, state, residuals } = commit;
+  return { sha256: model?.sha256 ?? state, model, residuals };
+}
+
 export async function readState(
   { store, caches }: FleetContext,
-  accepted: AcceptedJob,
+  { spec }: AcceptedJob,
   plan: JobPlan,
   sha256: string,
 ): Promise<TrainingState> {
   const known = caches.states.get(sha256);
   if (known !== undefined) return known;
-  const { slots } = createOptimizer(accepted.spec.optimizer);
-  const state = decodeState(await getBlob(store, sha256), plan.parameters, slots);
+  const state = await getState(store, plan, strategyOf(spec).slots, sha256);
   caches.states.set(sha256, state);
   return state;
+}
+
+/** The parameters that a round's shards start from. */
+export async function readStart(
+  context: FleetContext,
+  accepted: AcceptedJob,
+  plan: JobPlan,
+  { sha256, model }: Start,
+): Promise<Float32Array<ArrayBuffer>> {
+  if (model === undefined) return (await readState(context, accepted, plan, sha256)).parameters;
+  const known = context.caches.states.get(sha256);
+  if (known !== undefined) return known.parameters;
+  const parameters = await getModel(context.store, plan, sha256);
+  context.caches.states.set(sha256, { parameters, slots: {} });
+  return parameters;
 }

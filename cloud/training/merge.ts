@@ -1,37 +1,43 @@
 /**
- * Task `merge`: average a round's updates, store the state, commit, announce what comes next. It reads the keys it
+/**
+ * Task `merge`: merge a round's updates, store the state, commit, announce what comes next. It reads the keys it
  * knows, never a LIST. Once the missing shards are lost a quorum will do: the commit says who was in, and the merged
  * state is a function of that. Dying anywhere in between is harmless: before the commit the next delivery does it again to
  * the same bytes, after it the next delivery finds the commit and only announces.
  */
-import { type AcceptedJob, type JobPlan, RoundCommit, ShardReport } from '../../core/contracts/job.ts';
-import { roundCommitKey, shardUpdateKey } from '../../core/contracts/keys.ts';
-import type { ShardMeter } from '../../core/contracts/usage.ts';
-import { Fault } from '../../core/errors.ts';
-import { averageUpdates, type ShardUpdate } from '../../core/jobs/average.ts';
-import { decodeState, encodeState } from '../../core/jobs/state.ts';
+import {
+  type AcceptedJob,
+  type JobPlan,
+  type Part,
+  RoundCommit,
+  type RoundShard,
+} from '../../core/contracts/job.ts';
+import { roundCommitKey } from '../../core/contracts/keys.ts';
 import { combine } from '../../core/metrics/combine.ts';
-import { createOptimizer } from '../../core/optimizers/optimizer.ts';
-import { putBlob, sha256Hex } from '../../core/storage/blobs.ts';
 import { putJson } from '../../core/storage/json.ts';
+import { trafficOf } from '../../core/strategies/traffic.ts';
 import { announceRound } from './announce.ts';
 import type { Delivery, FleetContext } from './context.ts';
-import { acceptedJob, baseOfRound, hasEnded, plannedJob, roundCommit } from './documents.ts';
+import {
+  acceptedJob,
+  baseOfRound,
+  hasEnded,
+  plannedJob,
+  roundCommit,
+  type Start,
+  startOfRound,
+} from './documents.ts';
 import { stopIfDue } from './ending.ts';
+import { memberOf, mergeSlices, mergeWhole } from './merge-pieces.ts';
 import { spentIn, usageOf } from './metering.ts';
-import { meterOf, quorumOf } from './round.ts';
+import { announceMergeIfSettled, quorumOf } from './round.ts';
+import { type PresentUpdate, presentUpdate } from './updates.ts';
 
 export interface MergeTask {
   readonly job: string;
   readonly round: number;
   readonly partial?: true | undefined;
 }
-
-type ReadUpdate = ShardUpdate & {
-  readonly report: ShardReport;
-  readonly sha256: string;
-  readonly meter: ShardMeter | undefined;
-};
 
 export async function mergeRound(
   context: FleetContext,
@@ -46,10 +52,14 @@ export async function mergeRound(
   ]);
   if (ended) return;
   if (commit === undefined) {
-    const updates = await readUpdates(context, accepted, plan, round);
+    // Of rounds that overlap this one may be complete first: who commits the one before announces this merge again.
+    if (plan.staleness !== undefined && !(await isCommitted(context, job, round - 1))) return;
+    const start = await startOfRound(context, plan, round);
+    const updates = await readUpdates(context, plan, round, start);
     // A shard is missing: its own task announces the merge again, or the watch does.
     if (updates.length < (partial ? quorumOf(accepted, plan) : plan.shards.length)) return;
-    if (!(await commitRound(context, plan, round, updates)) && !delivery.redelivered) return;
+    const commitment = await commitRound(context, { accepted, plan, round, start }, updates, delivery);
+    if (commitment === 'later' || (commitment === 'refused' && !delivery.redelivered)) return;
   } else if (!delivery.redelivered) {
     // Who committed announces the next round. Announcing twice here would double the messages with every round.
     return;
@@ -65,64 +75,62 @@ export async function announceNext(
   plan: JobPlan,
   round: number,
 ): Promise<void> {
-  if (round + 1 < plan.rounds) await announceRound(context, accepted, plan, round + 1);
-  else await context.queue.send([{ v: 1, kind: 'release', job: plan.job }]);
+  const { job, rounds, staleness = 0 } = plan;
+  const next = round + 1;
+  if (next === rounds) return context.queue.send([{ v: 1, kind: 'release', job }]);
+  if (next + staleness < rounds) await announceRound(context, accepted, plan, next + staleness);
+  // Of rounds that overlap the next may be complete already.
+  if (staleness > 0) await announceMergeIfSettled(context, accepted, plan, next);
+}
+
+async function isCommitted(context: FleetContext, job: string, round: number): Promise<boolean> {
+  return round < 0 || (await roundCommit(context, job, round)) !== undefined;
 }
 
 /** Those that are there, in shard order. */
 async function readUpdates(
-  context: FleetContext,
-  { spec }: AcceptedJob,
+  { store }: FleetContext,
   plan: JobPlan,
   round: number,
-): Promise<ReadUpdate[]> {
-  const base = await baseOfRound(context, plan, round);
-  const { slots } = createOptimizer(spec.optimizer);
+  { sha256 }: Start,
+): Promise<PresentUpdate[]> {
   const updates = await Promise.all(
-    plan.shards.map(async (_, shard): Promise<ReadUpdate | undefined> => {
-      const key = shardUpdateKey(plan.job, round, shard);
-      const object = await context.store.get(key);
-      if (object === undefined) return undefined;
-      const { metadata, ...state } = decodeState(object.body, plan.parameters, slots);
-      if (metadata['base'] !== base)
-        throw new Fault('unprocessable', `${key} was trained from another state`);
-      const report = ShardReport.parse(JSON.parse(metadata['report'] ?? 'null'));
-      return {
-        shard,
-        samples: report.samples,
-        state,
-        report,
-        sha256: await sha256Hex(object.body),
-        meter: meterOf(object),
-      };
-    }),
+    plan.shards.map((_, shard) => presentUpdate(store, plan.job, round, shard, sha256)),
   );
   return updates.filter((update) => update !== undefined);
 }
 
-/** @returns false where another delivery committed first */
+interface Round {
+  readonly accepted: AcceptedJob;
+  readonly plan: JobPlan;
+  readonly round: number;
+  readonly start: Start;
+}
+
+/** `later`: others have to do their part first. `refused`: another delivery committed first. */
+type Commitment = 'committed' | 'refused' | 'later';
+
 async function commitRound(
   context: FleetContext,
-  plan: JobPlan,
-  round: number,
-  updates: readonly ReadUpdate[],
-): Promise<boolean> {
+  { accepted, plan, round, start }: Round,
+  updates: readonly PresentUpdate[],
+  delivery: Delivery,
+): Promise<Commitment> {
   const { store, caches, now } = context;
-  const merged = averageUpdates(updates);
-  const state = await putBlob(store, encodeState(merged, plan.parameters));
-  caches.states.set(state, merged);
-  const samples = updates.reduce((sum, update) => sum + update.samples, 0);
-  const measured = combine(updates.map(({ report }) => report));
-  if (measured.count === 0)
-    throw new Fault('unprocessable', `round ${round}: the loss counts nothing in any of its rows`, {
-      field: 'loss',
-    });
-  const present = new Set(updates.map(({ shard }) => shard));
+  const merged =
+    plan.slices === undefined
+      ? { ...(await mergeWhole(context, accepted, plan, round, updates)), members: updates.map(memberOf) }
+      : await mergeSlices(context, plan, round, updates, delivery);
+  if (merged === undefined) return 'later';
+  const { members, state, model } = merged;
+  const residuals = residualsAfter(plan, start, members);
+  const present = new Set(members.map(({ shard }) => shard));
   const missing = [...plan.shards.keys()].filter((shard) => !present.has(shard));
   const before = round === 0 ? undefined : await roundCommit(context, plan.job, round - 1);
   const spent = spentIn(context, [
     before?.spent ?? plan.usage,
-    ...updates.map(({ meter }) => meter?.usage),
+    ...members.map(({ usage }) => usage),
+    ...merged.usages,
     usageOf(context),
   ]);
   const commit = RoundCommit.parse({
@@ -130,17 +138,40 @@ async function commitRound(
     job: plan.job,
     round,
     base: await baseOfRound(context, plan, round),
-    state,
-    shards: updates.map(({ report, sha256, meter }) => ({ ...report, sha256, ...meter })),
+    state: state.sha256,
+    ...(model === undefined ? {} : { model }),
+    shards: [...members],
     ...(missing.length === 0 ? {} : { missing }),
+    ...(residuals === undefined ? {} : { residuals }),
     spent,
-    samples,
-    ...measured,
+    samples: members.reduce((sum, { samples }) => sum + samples, 0),
+    ...combine(members),
+    bytes: trafficOf({
+      shards: members,
+      // As long as the one before: the same tensors under the same names.
+      startBytes: start.model?.bytes ?? state.bytes,
+      residuals: start.residuals,
+      mergeRead: merged.read,
+      mergeWritten: merged.written,
+    }),
     committedAt: now().toISOString(),
   } satisfies RoundCommit);
   const key = roundCommitKey(plan.job, round);
   const outcome = await putJson(store, key, commit, 'create');
-  if (outcome.kind === 'refused') return false;
+  if (outcome.kind === 'refused') return 'refused';
   caches.documents.set(key, commit);
-  return true;
+  return 'committed';
+}
+
+/** A shard that was not in keeps what it kept before. */
+function residualsAfter(
+  plan: JobPlan,
+  { residuals }: Start,
+  members: readonly RoundShard[],
+): (Part | null)[] | undefined {
+  const after = plan.shards.map((_, shard) => {
+    const member = members.find((each) => each.shard === shard);
+    return member?.residual ?? residuals?.[shard] ?? null;
+  });
+  return after.every((part) => part === null) ? undefined : after;
 }

@@ -9,26 +9,28 @@ import { addAdapters } from '../../core/finetuning/lora.ts';
 import { Fault } from '../../core/errors.ts';
 import { chooseBesideAdapters, chooseParameters, withWeightDecay } from '../../core/jobs/parameters.ts';
 import { part, planRounds } from '../../core/jobs/schedule.ts';
-import { encodeState } from '../../core/jobs/state.ts';
 import { decodeModel, encodeModel } from '../../core/onnx/model.ts';
 import { signatureOf } from '../../core/onnx/signature.ts';
-import { createOptimizer } from '../../core/optimizers/optimizer.ts';
 import { matchesAny } from '../../core/patterns.ts';
 import { getBlob, putBlob } from '../../core/storage/blobs.ts';
 import { getJson, putJson } from '../../core/storage/json.ts';
+import { slicesOf } from '../../core/strategies/slices.ts';
+import { strategyOf } from '../../core/strategies/table.ts';
 import { inferTypes } from '../adapters/onnxruntime-types.ts';
 import { announceRound } from './announce.ts';
 import type { FleetContext } from './context.ts';
 import { acceptedJob, hasEnded, jobPlan } from './documents.ts';
 import { stopIfDue } from './ending.ts';
 import { usageOf } from './metering.ts';
+import { putState } from './parts.ts';
 
 export async function planJob(context: FleetContext, job: string): Promise<void> {
   if (await hasEnded(context, job)) return;
   if (await stopIfDue(context, job)) return;
   const accepted = await acceptedJob(context, job);
   const plan = (await jobPlan(context, job)) ?? (await writePlan(context, accepted));
-  await announceRound(context, accepted, plan, 0);
+  for (let round = 0; round <= Math.min(plan.staleness ?? 0, plan.rounds - 1); round++)
+    await announceRound(context, accepted, plan, round);
 }
 
 async function writePlan(context: FleetContext, { job, spec }: AcceptedJob): Promise<JobPlan> {
@@ -59,15 +61,18 @@ async function writePlan(context: FleetContext, { job, spec }: AcceptedJob): Pro
     isFrozen: (name) => matchesAny(rules.freeze, name),
   });
   const parameters = withWeightDecay(training.parameters, spec.parameters, spec.optimizer.weightDecay);
-  const optimizer = createOptimizer(spec.optimizer);
+  const strategy = strategyOf(spec);
+  const slices = slicesOf(parameters, strategy.mergers);
+  const layout = { parameters, ...(slices.length > 1 ? { slices } : {}) };
+  const zeros = () => new Float32Array(training.initial.length);
   const initial = {
     parameters: training.initial,
-    slots: optimizer.init(training.initial.length),
+    slots: Object.fromEntries(strategy.slots.map((slot) => [slot, zeros()])),
   };
-  const [forward, trainingGraph, initialState] = await Promise.all([
+  const [forward, trainingGraph, { state, model: initialModel }] = await Promise.all([
     model === given ? spec.model.graph : putBlob(store, encodeModel(model)),
     putBlob(store, training.graph),
-    putBlob(store, encodeState(initial, parameters)),
+    putState(store, layout, strategy, initial),
   ]);
   const usage = usageOf(context);
   const plan: JobPlan = {
@@ -76,10 +81,12 @@ async function writePlan(context: FleetContext, { job, spec }: AcceptedJob): Pro
     dataset: { name: manifest.name, version: manifest.version },
     forward,
     trainingGraph,
-    initialState,
-    parameters,
+    initialState: state.sha256,
+    ...(initialModel === undefined ? {} : { initialModel }),
+    ...layout,
     shards: Array.from({ length: spec.shards }, (_, shard) => part(rows, spec.shards, shard)),
-    ...planRounds({ ...spec, rows, localSteps: spec.strategy.localSteps }),
+    ...planRounds({ ...spec, rows, localSteps: strategy.localSteps }),
+    ...(strategy.staleness === 0 ? {} : { staleness: strategy.staleness }),
     ...(usage === undefined ? {} : { usage }),
     plannedAt: now().toISOString(),
   };

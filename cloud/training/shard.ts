@@ -1,6 +1,6 @@
 /**
  * Task `shard`: train one shard for one round and write its update, create-only. The work is a pure function of
- * (base state, rows, seed, round, shard), so any number of executions write the same bytes and the first one counts.
+ * (what the round starts from, rows, seed, round, shard), so any number of executions write the same bytes and the first one counts.
  */
 import type { AcceptedJob, JobPlan, ShardReport } from '../../core/contracts/job.ts';
 import { roundCommitKey, shardPartKey, shardUpdateKey } from '../../core/contracts/keys.ts';
@@ -8,16 +8,28 @@ import type { Columns } from '../../core/datasets/columns.ts';
 import { readManifest, readRows } from '../../core/datasets/read.ts';
 import { elementDecay } from '../../core/jobs/parameters.ts';
 import { stepsOfRound } from '../../core/jobs/schedule.ts';
-import { encodeState } from '../../core/jobs/state.ts';
+import { encodeState, type TrainingState } from '../../core/jobs/state.ts';
+import { createOptimizer } from '../../core/optimizers/optimizer.ts';
 import { getBlob } from '../../core/storage/blobs.ts';
+import type { Strategy } from '../../core/strategies/strategy.ts';
+import { strategyOf } from '../../core/strategies/table.ts';
 import type { TensorValue } from '../../core/tensors/tensor.ts';
 import type { Delivery, FleetContext } from './context.ts';
-import { acceptedJob, baseOfRound, hasEnded, plannedJob, readState } from './documents.ts';
+import {
+  acceptedJob,
+  hasEnded,
+  plannedJob,
+  readStart,
+  readState,
+  type Start,
+  startOfRound,
+} from './documents.ts';
 import { stopIfDue } from './ending.ts';
-import { localSteps } from './engine/local-steps.ts';
+import { localSteps, type LocalStepsResult, stepGradient } from './engine/local-steps.ts';
 import { loadProgram, type TrainingProgram } from './engine/program.ts';
 import { meterSince, mustHandOn, readPart, type ShardPart } from './checkpoint.ts';
 import { announceMergeIfSettled, lastPart, shardTask } from './round.ts';
+import { prepareUpdate, type Sending } from './updates.ts';
 
 export interface ShardTask {
   readonly job: string;
@@ -71,16 +83,20 @@ async function train(
   const { spec } = accepted;
   const range = plan.shards[shard];
   if (range === undefined) throw new RangeError(`job ${plan.job} has no shard ${shard}`);
-  const base = await baseOfRound(context, plan, round);
-  const [state, program, rows] = await Promise.all([
-    from?.state ?? readState(context, accepted, plan, base),
+  const strategy = strategyOf(spec);
+  const start = await startOfRound(context, plan, round);
+  const [before, program, rows] = await Promise.all([
+    from !== undefined && strategy.sends === 'state'
+      ? from.state
+      : startingState(context, accepted, plan, strategy, start),
     programOf(context, plan),
     readManifest(context.store, plan.dataset.name, plan.dataset.version).then((manifest) =>
       readRows(context.store, manifest, spec.splits.train, range, context.caches.rows),
     ),
   ]);
-  const { start, end } = stepsOfRound(plan, round);
-  const result = await localSteps({
+  const { start: first, end: to } = stepsOfRound(plan, round);
+  const state = from?.state ?? before;
+  const request = {
     program,
     rows: batchTensors(rows),
     parameters: state.parameters,
@@ -92,28 +108,61 @@ async function train(
     accumulate: spec.accumulate,
     seed: spec.seed,
     shard,
-    from: from?.step ?? start,
-    to: end,
+    from: from?.step ?? first,
+    to,
+    optimizerFrom: strategy.sends === 'change' ? first : 0,
     tally: from?.tally,
     pause,
     stepsPerEpoch: plan.stepsPerEpoch,
     steps: plan.steps,
-  });
-  const trained = { parameters: result.parameters, slots: result.state };
-  if (result.next < end) {
-    const { next: step, tally } = result;
-    const bytes = encodeState(trained, plan.parameters, { base, progress: JSON.stringify({ step, tally }) });
-    return { bytes, finished: false };
-  }
-  const report: ShardReport = {
-    shard,
-    samples: result.samples,
-    count: result.count,
-    loss: result.loss,
-    metrics: result.metrics,
   };
-  const bytes = encodeState(trained, plan.parameters, { base, report: JSON.stringify(report) });
-  return { bytes, finished: true };
+  const finish = async (sending: Sending) => ({
+    bytes: await prepareUpdate(context.store, plan, strategy, start, sending),
+    finished: true,
+  });
+  if (strategy.sends === 'gradient') {
+    const { gradient, ...measured } = await stepGradient(request);
+    return finish({ report: reportOf(shard, measured), vectors: { gradient } });
+  }
+  const result = await localSteps(request);
+  const { parameters, state: slots } = result;
+  if (result.next < to) {
+    const { next: step, tally } = result;
+    const metadata = { base: start.sha256, progress: JSON.stringify({ step, tally }) };
+    return { bytes: encodeState({ parameters, slots }, plan.parameters, metadata), finished: false };
+  }
+  const vectors =
+    strategy.sends === 'state'
+      ? { parameters, ...slots }
+      : { change: changeOf(before.parameters, parameters, program.trained) };
+  return finish({ report: reportOf(shard, result), vectors });
+}
+
+/** Where the optimizer's state does not travel, each round begins with zeros. */
+async function startingState(
+  context: FleetContext,
+  accepted: AcceptedJob,
+  plan: JobPlan,
+  { sends }: Strategy,
+  start: Start,
+): Promise<TrainingState> {
+  if (sends === 'state') return readState(context, accepted, plan, start.sha256);
+  const parameters = await readStart(context, accepted, plan, start);
+  return { parameters, slots: createOptimizer(accepted.spec.optimizer).init(parameters.length) };
+}
+
+function reportOf(
+  shard: number,
+  { samples, count, loss, metrics }: Pick<LocalStepsResult, 'samples' | 'count' | 'loss' | 'metrics'>,
+): ShardReport {
+  return { shard, samples, count, loss, metrics };
+}
+
+/** What is assigned stays as it came out. */
+function changeOf(before: Float32Array, after: Float32Array<ArrayBuffer>, trained: number) {
+  const change = after.slice();
+  for (let i = 0; i < trained; i++) change[i] = before[i]! - after[i]!;
+  return change;
 }
 
 function batchTensors({ rows, tensors }: Columns): Record<string, TensorValue> {

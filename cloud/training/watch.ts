@@ -9,9 +9,10 @@ import type { Task } from '../../core/contracts/task.ts';
 import { lookAt, MAX_LOOKS } from '../../core/jobs/stragglers.ts';
 import { announceShards, watchTimes } from './announce.ts';
 import type { FleetContext } from './context.ts';
-import { acceptedJob, hasEnded, jobPlan, roundCommit } from './documents.ts';
+import { acceptedJob, hasEnded, jobPlan, lastBefore, roundCommit } from './documents.ts';
 import { endJob, stopIfDue, untilDeadline } from './ending.ts';
 import { announceNext } from './merge.ts';
+import { announceMerge } from './merge-pieces.ts';
 import { spentIn } from './metering.ts';
 import { meterOf, quorumOf, roundProgress } from './round.ts';
 
@@ -57,12 +58,18 @@ async function watchOpen(
   plan: JobPlan,
   task: WatchTask,
 ): Promise<void> {
-  const { queue, now } = context;
+  const { now } = context;
   const { job, round, look = -1, seen = 0, copies = 0 } = task;
-  const before = round === 0 ? undefined : await roundCommit(context, job, round - 1);
+  const [before, closed] = await Promise.all([
+    lastBefore(context, plan, round),
+    round === 0 ? undefined : roundCommit(context, job, round - 1),
+  ]);
   const { done, lost, missing } = await roundProgress(context, accepted, plan, round);
   const meters = done.map(meterOf);
-  const spent = spentIn(context, [before?.spent ?? plan.usage, ...meters.map((meter) => meter?.usage)]);
+  const spent = spentIn(context, [
+    (closed ?? before)?.spent ?? plan.usage,
+    ...meters.map((meter) => meter?.usage),
+  ]);
   if (await stopIfDue(context, job, spent)) return;
 
   const { verdict, next, delaySeconds } = lookAt(
@@ -87,7 +94,7 @@ async function watchOpen(
     await failRound(context, job, reason, verdict.silence);
     return;
   }
-  if (verdict.kind === 'merge') await queue.send([{ v: 1, kind: 'merge', job, round, partial: true }]);
+  if (verdict.kind === 'merge') await announceMerge(context, plan, round, { partial: true });
   else if (verdict.again || task.announce) await announceShards(context, plan, round, missing);
   await lookAgain(context, { v: 1, kind: 'watch', job, round, ...next }, delaySeconds);
 }
@@ -102,25 +109,22 @@ async function watchClosed(
 ): Promise<void> {
   const { now, watchSeconds } = context;
   const isLast = round + 1 === plan.rounds;
-  if (!isLast && (await hasBegun(context, plan, round + 1))) return;
+  const next = round + 1 + (plan.staleness ?? 0);
+  // Of rounds that overlap the last ones are all announced, and have watches of their own.
+  if (!isLast && (next >= plan.rounds || (await hasBegun(context, plan, next)))) return;
   const silence = (now().getTime() - Date.parse(commit.committedAt)) / 1000;
   const wait = Math.min(LONGEST_WAIT_S, watchSeconds * 2 ** look);
   if (announce || silence >= wait) {
     if (look >= MAX_LOOKS) {
-      await failRound(
-        context,
-        job,
-        `${isLast ? 'the release' : `round ${round + 1}`} did not begin`,
-        silence,
-      );
+      await failRound(context, job, `${isLast ? 'the release' : `round ${next}`} did not begin`, silence);
       return;
     }
     await announceNext(context, accepted, plan, round);
     // What was announced has a watch of its own, but for the release.
     if (!isLast) return;
   }
-  const next = announce || silence >= wait ? look + 1 : look;
-  await lookAgain(context, { v: 1, kind: 'watch', job, round, look: next }, wait);
+  const looks = announce || silence >= wait ? look + 1 : look;
+  await lookAgain(context, { v: 1, kind: 'watch', job, round, look: looks }, wait);
 }
 
 async function hasBegun({ store }: FleetContext, plan: JobPlan, round: number): Promise<boolean> {

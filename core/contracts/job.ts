@@ -9,17 +9,8 @@ import { ParametersSpec } from './parameters.ts';
 import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, V1 } from './primitives.ts';
 import { OmittedVariants } from './release.ts';
 import { RoutingDefaults } from './routing-defaults.ts';
+import { CompressionSpec, StrategySpec } from './strategy.ts';
 import { Spent, Usage } from './usage.ts';
-
-/**
- * Local SGD (Stich 2019, arXiv:1805.09767): in each synchronous round every shard takes `localSteps` optimizer steps
- * on its own rows, then parameters and optimizer state are averaged, weighted by samples.
- */
-export const StrategySpec = z.strictObject({
-  kind: z.literal('local-sgd'),
-  localSteps: z.int().min(1).max(100_000).default(64),
-});
-export type StrategySpec = z.infer<typeof StrategySpec>;
 
 export const TrainSpec = z.strictObject({
   v: V1.default(1),
@@ -42,6 +33,7 @@ export const TrainSpec = z.strictObject({
   /** Updates that close a round once the missing shards are lost; left out: all. */
   quorum: z.int().min(1).max(1_000).optional(),
   ...LimitFields,
+  compression: CompressionSpec.optional(),
   seed: z.int().min(0).max(0xffff_ffff).default(0),
   splits: z.strictObject({ train: Name, test: Name }).default({ train: 'train', test: 'test' }),
   release: z
@@ -87,6 +79,14 @@ export const ParameterSlot = z.strictObject({
 });
 export type ParameterSlot = z.infer<typeof ParameterSlot>;
 
+/** A blob, and its size with that of the blobs it names. */
+export const Part = z.strictObject({ sha256: Sha256, bytes: z.int().min(0) });
+export type Part = z.infer<typeof Part>;
+
+/** A blob that stands for several, in the order of the slices of the flat vector. */
+export const PartIndex = z.strictObject({ v: V1, parts: z.array(Part).min(1) });
+export type PartIndex = z.infer<typeof PartIndex>;
+
 /** `jobs/<id>/plan.json`: everything a shard or merge task needs to know, decided once. */
 export const JobPlan = z.strictObject({
   v: V1,
@@ -97,6 +97,8 @@ export const JobPlan = z.strictObject({
   /** Training graph (forward, loss, gradients) and the training state before round 0, both blobs. */
   trainingGraph: Sha256,
   initialState: Sha256,
+  /** What shards of the first rounds start from, where that is not the state itself. */
+  initialModel: Part.optional(),
   parameters: z.array(ParameterSlot).min(1),
   /** Row ranges `[start, end)` of the train split, one per shard. */
   shards: z.array(z.strictObject({ start: z.int().min(0), end: z.int().min(1) })).min(1),
@@ -107,6 +109,13 @@ export const JobPlan = z.strictObject({
   rounds: z.int().min(1),
   /** What planning took. */
   usage: Usage.optional(),
+  /** Rounds that may be under way beside the one that is merged next; left out: none. */
+  staleness: z.int().min(1).optional(),
+  /** Slices of the flat vector, one a merge task; left out: one task merges all of it. */
+  slices: z
+    .array(z.strictObject({ start: z.int().min(0), end: z.int().min(1), trained: z.int().min(0) }))
+    .min(2)
+    .optional(),
   plannedAt: Timestamp,
 });
 export type JobPlan = z.infer<typeof JobPlan>;
@@ -141,6 +150,58 @@ export const LostShard = z.strictObject({
 });
 export type LostShard = z.infer<typeof LostShard>;
 
+/** An update that is in a round. */
+export const RoundShard = ShardReport.extend({
+  sha256: Sha256,
+  /** With its parts; left out by versions that did not count. */
+  bytes: z.int().min(0).optional(),
+  /** What the shard keeps for its next update, where the compression has it keep anything. */
+  residual: Part.optional(),
+  /** When the execution that wrote it began, and what it took. */
+  startedAt: Timestamp.optional(),
+  usage: Usage.optional(),
+});
+export type RoundShard = z.infer<typeof RoundShard>;
+
+/**
+ * Bytes of the objects that a round's tasks exchange through the store, each counted as often as tasks have to read or
+ * write it: a function that still holds an object reads less, a task done twice reads more.
+ */
+export const Traffic = z.strictObject({
+  /** Written by shards: updates, and what they keep for their next ones. */
+  up: z.int().min(0),
+  /** Read by shards: the parameters (and optimizer state) they start from, and what they kept. */
+  down: z.int().min(0),
+  mergeRead: z.int().min(0),
+  mergeWritten: z.int().min(0),
+});
+export type Traffic = z.infer<typeof Traffic>;
+
+/** `jobs/<id>/rounds/<r>/members.json`: the updates that a round's mergers merge, settled before the first of them. */
+export const RoundMembers = z.strictObject({
+  v: V1,
+  job: JobId,
+  round: z.int().min(0),
+  shards: z.array(RoundShard).min(1),
+});
+export type RoundMembers = z.infer<typeof RoundMembers>;
+
+/**
+ * `jobs/<id>/rounds/<r>/slices/<i>.json`: a merger's slice is done. `read`: bytes it had to read for it.
+ */
+export const MergedSlice = z.strictObject({
+  v: V1,
+  job: JobId,
+  round: z.int().min(0),
+  slice: z.int().min(0),
+  state: Part,
+  model: Part.optional(),
+  read: z.int().min(0),
+  /** What it took. */
+  usage: Usage.optional(),
+});
+export type MergedSlice = z.infer<typeof MergedSlice>;
+
 /** `jobs/<id>/rounds/<r>/commit.json`. Its existence closes the round: later updates are refused. */
 export const RoundCommit = z.strictObject({
   v: V1,
@@ -149,22 +210,19 @@ export const RoundCommit = z.strictObject({
   /** Training state before and after, both blobs. */
   base: Sha256,
   state: Sha256,
-  shards: z
-    .array(
-      ShardReport.extend({
-        sha256: Sha256,
-        /** When the execution that wrote it began, and what it took. */
-        startedAt: Timestamp.optional(),
-        usage: Usage.optional(),
-      }),
-    )
-    .min(1),
+  /** What the shards that follow start from, where that is not the state itself. */
+  model: Part.optional(),
+  shards: z.array(RoundShard).min(1),
   /** Shards that were lost: the round closed without them, by its quorum. */
   missing: z.array(z.int().min(0)).optional(),
+  /** For each shard what it kept when it was last in, null where it never was; left out: shards keep nothing. */
+  residuals: z.array(Part.nullable()).optional(),
   /** By the job up to here. */
   spent: Spent.optional(),
   samples: z.int().min(1),
   ...Measured,
+  /** Left out by versions that did not count. */
+  bytes: Traffic.optional(),
   committedAt: Timestamp,
 });
 export type RoundCommit = z.infer<typeof RoundCommit>;
@@ -238,6 +296,8 @@ export const JobView = z.strictObject({
   secondsLeft: z.number().min(0).nullable(),
   /** Metered up to the last commit. */
   spent: Spent.optional(),
+  /** Moved between tasks and store in the committed rounds; null where one of them was not counted. */
+  bytes: Traffic.nullable(),
   /** One point per committed round: training loss and metrics over that round. */
   history: z.array(
     z.strictObject({
@@ -246,6 +306,7 @@ export const JobView = z.strictObject({
       loss: z.number(),
       metrics: Metrics,
       samplesPerSecond: z.number(),
+      bytes: Traffic.optional(),
     }),
   ),
   result: JobResult.nullable(),

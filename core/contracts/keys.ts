@@ -26,6 +26,9 @@ export const shardPartKey = (job: string, round: number, shard: number, part: nu
   `jobs/${job}/rounds/${round}/shards/${shard}/part-${part}.safetensors`;
 export const lostShardKey = (job: string, round: number, shard: number, run: number) =>
   `jobs/${job}/rounds/${round}/lost/${shard}-${run}.json`;
+export const roundMembersKey = (job: string, round: number) => `jobs/${job}/rounds/${round}/members.json`;
+export const mergedSliceKey = (job: string, round: number, slice: number) =>
+  `jobs/${job}/rounds/${round}/slices/${slice}.json`;
 export const roundCommitKey = (job: string, round: number) => `jobs/${job}/rounds/${round}/commit.json`;
 
 /**

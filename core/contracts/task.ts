@@ -17,12 +17,16 @@ export const Task = z.discriminatedUnion('kind', [
     /** The checkpoint to go on from; left out: from the round's beginning. */
     part: z.int().min(1).optional(),
   }),
-  /** Average the round's updates, commit, announce the next round. */
+  /**
+   * Merge the round's updates, commit, announce the next round. With several mergers: have each merge its slice, the
+   * task that names it, and commit when all are done.
+   */
   z.strictObject({
     ...OfRound,
     kind: z.literal('merge'),
     /** The missing shards are lost: a quorum is enough. */
     partial: z.literal(true).optional(),
+    slice: z.int().min(0).optional(),
   }),
   /** Delayed: look whether the round goes on, and announce again what is slow or lost. */
   z.strictObject({

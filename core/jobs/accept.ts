@@ -18,6 +18,8 @@ import type { TaskQueue } from '../queue/task-queue.ts';
 import { getBlob } from '../storage/blobs.ts';
 import { getJson, putJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { checkStrategy } from '../strategies/check.ts';
+import { strategyOf } from '../strategies/table.ts';
 import type { TensorSpec } from '../tensors/tensor.ts';
 import { checkPatterns } from './parameters.ts';
 import { planRounds } from './schedule.ts';
@@ -42,12 +44,14 @@ export async function acceptJob(
   { job, now }: AcceptOptions,
 ): Promise<AcceptedJob> {
   const spec = parse(JobSpec, request);
+  checkStrategy(spec);
   const manifest = await datasetOf(store, spec);
   const { model, inputs, outputs } = await forwardModel(store, spec);
   const filled = initializedInputs(model, spec.parameters.initialize);
   checkFit(spec, manifest, { inputs: inputs.filter(({ name }) => !filled.has(name)), outputs });
   const rows = manifest.splits[spec.splits.train]?.rows ?? 0;
-  checkSchedule(spec.schedule, planRounds({ ...spec, rows, localSteps: spec.strategy.localSteps }).steps);
+  const { localSteps } = strategyOf(spec);
+  checkSchedule(spec.schedule, planRounds({ ...spec, rows, localSteps }).steps);
   checkParameters(spec, model, filled);
   if ((spec.quorum ?? 1) > spec.shards)
     throw new Fault('unprocessable', `quorum: ${spec.quorum} of ${spec.shards} shards`, { field: 'quorum' });

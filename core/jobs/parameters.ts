@@ -86,7 +86,10 @@ export function withWeightDecay(
 }
 
 /** The weight decay of each element of the flat vector; undefined where it is the same for all of them. */
-export function elementDecay(slots: readonly ParameterSlot[], usual: number): Float32Array | undefined {
+export function elementDecay(
+  slots: readonly ParameterSlot[],
+  usual: number,
+): Float32Array<ArrayBuffer> | undefined {
   if (slots.every((slot) => slot.weightDecay === undefined)) return undefined;
   const decay = new Float32Array(slots.reduce((sum, { length }) => sum + length, 0));
   for (const { offset, length, weightDecay = usual } of slots)

@@ -6,14 +6,23 @@ import { emptyHistory, newestJobs, readHistory } from './view.ts';
 /** Jobs looked at when the fleet starts anew. */
 const LOOK_BACK = 100;
 
-/** @returns the task that sets the job going again, undefined where it has ended, is paused or never was */
-export async function nextTask(store: ObjectStore, job: string): Promise<Task | undefined> {
+/** @returns the tasks that set the job going again, none where it has ended, is paused or never was */
+export async function nextTasks(store: ObjectStore, job: string): Promise<Task[]> {
   const history = emptyHistory();
-  if (!(await readHistory(store, job, history))) return undefined;
-  if (history.result !== undefined || history.control.paused) return undefined;
+  if (!(await readHistory(store, job, history))) return [];
+  if (history.result !== undefined || history.control.paused) return [];
   // The watch finds out by itself whether plan, shards, merge or release is what is missing, and looks after it.
-  const last = (history.plan?.rounds ?? 1) - 1;
-  return { v: 1, kind: 'watch', job, round: Math.min(history.commits.length, last), announce: true };
+  const { rounds = 1, staleness = 0 } = history.plan ?? {};
+  const first = Math.min(history.commits.length, rounds - 1);
+  // Rounds that overlap are all under way.
+  const open = Math.min(staleness + 1, rounds - first);
+  return Array.from({ length: open }, (_, i) => ({
+    v: 1,
+    kind: 'watch',
+    job,
+    round: first + i,
+    announce: true,
+  }));
 }
 
 /**
@@ -22,6 +31,6 @@ export async function nextTask(store: ObjectStore, job: string): Promise<Task | 
  */
 export async function unfinishedTasks(store: ObjectStore): Promise<Task[]> {
   const jobs = await newestJobs(store, LOOK_BACK);
-  const tasks = await Promise.all(jobs.map((job) => nextTask(store, job)));
-  return tasks.filter((task) => task !== undefined);
+  const tasks = await Promise.all(jobs.map((job) => nextTasks(store, job)));
+  return tasks.flat();
 }

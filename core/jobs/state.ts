@@ -43,8 +43,16 @@ export function decodeState(
   bytes: Uint8Array<ArrayBuffer>,
   layout: readonly ParameterSlot[],
   slotNames: readonly string[],
-): TrainingState & { readonly metadata: Readonly<Record<string, string>> } {
-  const { tensors, metadata } = decodeSafetensors(bytes);
+): TrainingState {
+  return stateOfTensors(decodeSafetensors(bytes).tensors, layout, slotNames);
+}
+
+/** @throws Fault `invalid` as {@link decodeState} */
+export function stateOfTensors(
+  tensors: ReadonlyMap<string, TensorValue>,
+  layout: readonly ParameterSlot[],
+  slotNames: readonly string[],
+): TrainingState {
   const total = stateLength(layout);
   const read = (prefix: string): Float32Array<ArrayBuffer> => {
     const flat = new Float32Array(total);
@@ -60,6 +68,5 @@ export function decodeState(
   return {
     parameters: read(''),
     slots: Object.fromEntries(slotNames.map((slot) => [slot, read(`${slot}/`)])),
-    metadata,
   };
 }

@@ -18,6 +18,7 @@ import {
 import { getJson } from '../storage/json.ts';
 import { type ControlState, readControl, UNTOUCHED } from './control.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { sumTraffic } from '../strategies/traffic.ts';
 
 /** Immutable objects already read, so that watching a job costs one look per new thing. */
 export interface JobHistory {
@@ -104,6 +105,7 @@ export async function viewJob(
         : result === undefined
           ? (trained / commits.length) * (plan.rounds - commits.length)
           : 0,
+    bytes: sumTraffic(commits.map(({ bytes }) => bytes)),
     history: plan === undefined ? [] : commits.map((commit, i) => point(commit, commits[i - 1], plan)),
     ...(spent === undefined ? {} : { spent }),
     result: result ?? null,
@@ -130,6 +132,7 @@ function point(
     loss: commit.loss,
     metrics: commit.metrics,
     samplesPerSecond: seconds > 0 ? commit.samples / seconds : 0,
+    ...(commit.bytes === undefined ? {} : { bytes: commit.bytes }),
   };
 }
 

@@ -34,6 +34,8 @@ export const metricValue = (name: string, value: number) =>
 
 export const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
 export const count = (n: number) => Math.round(n).toLocaleString('en-US').replaceAll(',', ' ');
+/** 3 significant digits, in units of 10⁶ bytes. */
+export const megabytes = (bytes: number) => `${Number((bytes / 1e6).toPrecision(3))} MB`;
 /** 3 significant digits and a unit. */
 export function duration(seconds: number): string {
   if (seconds < 1) return `${(seconds * 1000).toFixed(0)} ms`;

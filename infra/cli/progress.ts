@@ -1,6 +1,6 @@
 /** A job's progress in one line. */
 import type { JobView } from '../../core/contracts/job.ts';
-import { count, duration, headline } from './output.ts';
+import { count, duration, headline, megabytes } from './output.ts';
 
 const BAR_WIDTH = 24;
 
@@ -28,4 +28,16 @@ export function progressLine(job: JobView): string {
     if (job.secondsLeft !== null) parts.push(`${duration(job.secondsLeft)} left`);
   } else if (job.result === null) parts.push('evaluating');
   return parts.join(' · ');
+}
+
+/** What the job's tasks exchanged through the store for each epoch. @returns undefined where nothing was counted yet */
+export function trafficLine({ bytes, history }: JobView): string | undefined {
+  const epochs = history.at(-1)?.epoch;
+  if (bytes === null || epochs === undefined) return undefined;
+  const { up, down, mergeRead, mergeWritten } = bytes;
+  const perEpoch = (sum: number) => megabytes(sum / epochs);
+  return (
+    `moved per epoch: ${perEpoch(up)} from shards, ${perEpoch(down)} to them; ` +
+    `the merges read ${perEpoch(mergeRead)} and wrote ${perEpoch(mergeWritten)}`
+  );
 }

@@ -16,6 +16,9 @@ export const FAILED_JOB = 'job_01k2failed00';
 
 const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).toISOString();
 
+/** Of four shards in a round: a 784-128-10 perceptron with Adam's two slots. */
+const UPDATE_BYTES = 4 * 3 * 101_770 * 4;
+
 /** Loss and accuracy fall off and saturate as a small MLP's do, with the wobble of one round's rows. */
 const history = (rounds: number): JobView['history'] =>
   Array.from({ length: rounds }, (_, round) => {
@@ -49,6 +52,12 @@ export function jobAt(round: number, changes: Partial<JobView> = {}): JobView {
     samplesPerSecond: round === 0 ? 0 : SPEED,
     seconds: samples / SPEED + 0.2,
     secondsLeft: round === 0 ? null : (ROWS * EPOCHS - samples) / SPEED,
+    bytes: {
+      up: round * UPDATE_BYTES,
+      down: round * UPDATE_BYTES,
+      mergeRead: round * UPDATE_BYTES,
+      mergeWritten: (round * UPDATE_BYTES) / 4,
+    },
     history: history(round),
     result: null,
     ...changes,

@@ -3,8 +3,8 @@ import type { SQSEvent } from 'aws-lambda';
 import { expect, test } from 'vitest';
 import { JobPlan, RoundCommit } from '../../core/contracts/job.ts';
 import { jobPlanKey, roundCommitKey, shardUpdateKey } from '../../core/contracts/keys.ts';
-import { averageUpdates } from '../../core/jobs/average.ts';
 import { decodeState, encodeState } from '../../core/jobs/state.ts';
+import { meanState } from '../../core/strategies/merging.ts';
 import { sha256Hex } from '../../core/storage/blobs.ts';
 import { getJson } from '../../core/storage/json.ts';
 import { createClient } from '../../infra/cli/client.ts';
@@ -94,14 +94,23 @@ test(
       for (const commit of commits) {
         expect(commit.missing).toEqual([DEAD]);
         const updates = await Promise.all(
-          commit.shards.map(async ({ shard, samples, sha256 }) => {
+          commit.shards.map(async ({ shard, samples, count, sha256 }) => {
             const body = (await stack.store.get(shardUpdateKey(job, commit.round, shard)))!.body;
             expect(await sha256Hex(body)).toBe(sha256);
-            return { shard, samples, state: decodeState(body, plan!.parameters, ['m', 'v']) };
+            const { parameters, slots } = decodeState(body, plan!.parameters, ['m', 'v']);
+            return { shard, samples, count, vectors: { parameters, ...slots } };
           }),
         );
-        const merged = encodeState(averageUpdates(updates.toReversed()), plan!.parameters);
-        expect(await sha256Hex(merged)).toBe(commit.state);
+        const state = { parameters: new Float32Array(0), slots: {} };
+        const trained = updates[0]!.vectors.parameters.length;
+        const merged = meanState(['m', 'v']).merge({
+          state,
+          updates: updates.toReversed(),
+          trained,
+          step: 0,
+          steps: 1,
+        });
+        expect(await sha256Hex(encodeState(merged, plan!.parameters))).toBe(commit.state);
       }
     } finally {
       await stack.stop();

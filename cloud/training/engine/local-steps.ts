@@ -1,4 +1,4 @@
-/** A shard's local optimizer steps: the work of one task. A pure function of its arguments, to the bit. */
+/** A shard's optimizer steps, or the gradient of one: the work of one task. A pure function of its arguments, to the bit. */
 import type { OptimizerSpec, ScheduleSpec } from '../../../core/contracts/optimizer.ts';
 import { Fault } from '../../../core/errors.ts';
 import type { OptimizerState } from '../../../core/optimizers/optimizer.ts';
@@ -27,6 +27,8 @@ export interface LocalStepsRequest {
   readonly clipNorm?: number | undefined;
   /** Batches whose mean gradient makes a step, default 1. */
   readonly accumulate?: number | undefined;
+  /** The step before which the optimizer's state was zero, default 0. */
+  readonly optimizerFrom?: number | undefined;
   readonly seed: number;
   readonly shard: number;
   /** Steps `[from, to)`, counted over the whole job. */
@@ -59,8 +61,59 @@ export interface LocalStepsResult extends Measured {
  *   where the signal was aborted
  */
 export async function localSteps(request: LocalStepsRequest): Promise<LocalStepsResult> {
-  const { program, rows, from, to, steps, stepsPerEpoch, seed, shard, schedule } = request;
-  const { accumulate = 1 } = request;
+  const { program, from, to, steps, shard, schedule, optimizerFrom = 0 } = request;
+  const { workspace, tally, gradientOf } = prepare(request);
+  const { parameters, gradient, state } = workspace;
+  let step = from;
+  for (; step < to; step++) {
+    if (step > from && request.pause?.(step) === true) break;
+    await gradientOf(step);
+    const next = takeAssigned(gradient, program.trained);
+    if (Number.isNaN(workspace.clip())) throw diverged("gradient's norm", NaN, step, shard);
+    const rate = learningRateAt(schedule, request.optimizer.learningRate, step, steps);
+    workspace.update(step - optimizerFrom, rate);
+    parameters.set(next, program.trained);
+  }
+  return {
+    parameters: parameters.slice(),
+    state: Object.fromEntries(Object.entries(state).map(([slot, vector]) => [slot, vector.slice()])),
+    next: step,
+    tally: tally.state(),
+    ...tally.result(),
+  };
+}
+
+export interface StepGradientResult extends Measured {
+  /** The mean over the step's batches; in the place of what is assigned, its next values. */
+  readonly gradient: Float32Array<ArrayBuffer>;
+  readonly samples: number;
+}
+
+/** The gradient of one step, which is not taken. @throws Fault as {@link localSteps} */
+export async function stepGradient(
+  request: Omit<LocalStepsRequest, 'to' | 'state' | 'optimizer' | 'schedule'>,
+): Promise<StepGradientResult> {
+  const { workspace, tally, gradientOf } = prepare({
+    ...request,
+    to: request.from + 1,
+    state: {},
+    optimizer: STATELESS,
+  });
+  await gradientOf(request.from);
+  return { gradient: workspace.gradient.slice(), ...tally.result() };
+}
+
+const STATELESS: OptimizerSpec = {
+  kind: 'sgd',
+  learningRate: 1,
+  momentum: 0,
+  nesterov: false,
+  weightDecay: 0,
+};
+
+/** Everything that steps need, and what puts a step's gradient into the workspace. */
+function prepare(request: Omit<LocalStepsRequest, 'schedule'>) {
+  const { program, rows, from, to, steps, stepsPerEpoch, seed, shard, accumulate = 1 } = request;
   if (!(from >= 0 && from < to && to <= steps))
     throw new Fault('invalid', `steps ${from} to ${to} are not among the job's ${steps}`, { field: 'from' });
   const count = rowCount(rows);
@@ -72,12 +125,10 @@ export async function localSteps(request: LocalStepsRequest): Promise<LocalSteps
   const noiseOf = noiseSource(program.noise, largest);
   const workspace = createWorkspace({ ...request, length: program.length });
   fill(workspace, request);
-  const { parameters, gradient, state } = workspace;
-
+  const { parameters, gradient } = workspace;
   const tally = createTally(program.metrics, request.tally);
-  let step = from;
-  for (; step < to; step++) {
-    if (step > from && request.pause?.(step) === true) break;
+
+  const gradientOf = async (step: number) => {
     if (request.signal?.aborted === true)
       throw new Fault('unavailable', `stopped before step ${step}`, { cause: request.signal.reason });
     for (const { order, ...place } of batchesOf(orderOf(step), accumulate)) {
@@ -87,18 +138,8 @@ export async function localSteps(request: LocalStepsRequest): Promise<LocalSteps
       tally.add(batch);
       workspace.accumulate({ ...place, weight: batch.count });
     }
-    const next = takeAssigned(gradient, program.trained);
-    if (Number.isNaN(workspace.clip())) throw diverged("gradient's norm", NaN, step, shard);
-    workspace.update(step, learningRateAt(schedule, request.optimizer.learningRate, step, steps));
-    parameters.set(next, program.trained);
-  }
-  return {
-    parameters: parameters.slice(),
-    state: Object.fromEntries(Object.entries(state).map(([slot, vector]) => [slot, vector.slice()])),
-    next: step,
-    tally: tally.state(),
-    ...tally.result(),
   };
+  return { workspace, tally, gradientOf };
 }
 
 /** What is assigned has no gradient: its next values are taken out of there. */
@@ -117,7 +158,10 @@ function diverged(what: string, value: number, step: number, shard: number): Fau
 }
 
 /** Copies the given parameters and state in. @throws Fault `invalid` where a vector is missing or too short */
-function fill(workspace: Workspace, { parameters, state }: LocalStepsRequest): void {
+function fill(
+  workspace: Workspace,
+  { parameters, state }: Pick<LocalStepsRequest, 'parameters' | 'state'>,
+): void {
   const vectors = { parameters: workspace.parameters, ...workspace.state };
   const given: Readonly<Record<string, Float32Array | undefined>> = { ...state, parameters };
   for (const [name, vector] of Object.entries(vectors)) {

@@ -4,7 +4,7 @@ import type { Spent } from '../../../core/contracts/usage.ts';
 import { requestsOf } from '../../../core/costs/usage.ts';
 import { connect } from '../connection.ts';
 import { count, duration, headline, printJson, table } from '../output.ts';
-import { progressLine } from '../progress.ts';
+import { progressLine, trafficLine } from '../progress.ts';
 import { type ConnectionOptions, withConnection } from './options.ts';
 import { type LimitOptions, limitsOf, withLimits } from './train/limits.ts';
 import { outcome } from './train.ts';
@@ -38,6 +38,8 @@ export function jobsCommand(): Command {
       console.log(progressLine(job));
       if (job.result !== null)
         console.log(`${outcome(job.model, job.result)} after ${duration(job.seconds)}`);
+      const traffic = trafficLine(job);
+      if (traffic !== undefined) console.log(traffic);
       if (job.spent !== undefined) console.log(spentLine(job.spent));
     },
   );

@@ -10,7 +10,7 @@ import { type BuilderOptions, modelForDataset, withBuilder } from '../builders.t
 import { connect, connectStore } from '../connection.ts';
 import { modelFile } from '../model-file.ts';
 import { headline, printJson } from '../output.ts';
-import { progressLine } from '../progress.ts';
+import { progressLine, trafficLine } from '../progress.ts';
 import { type ConnectionOptions, notNegative, wholeNumber, withConnection } from './options.ts';
 import { type FineTuningOptions, withFineTuning } from './train/fine-tuning.ts';
 import { gate } from './train/gate.ts';
@@ -20,16 +20,23 @@ import { type LimitOptions, limitsOf, withLimits } from './train/limits.ts';
 import { DEFAULT_INPUT, inputMapping, type InputMapping, mappedInputs, NO_INPUTS } from './train/inputs.ts';
 import { lastLayer, type LossOptions, lossSpec, withLoss } from './train/loss.ts';
 import { optimization, type OptimizerOptions, withOptimizer } from './train/optimizer.ts';
+import { strategy, type StrategyOptions, withStrategy } from './train/strategy.ts';
 
 interface TrainOptions
-  extends ConnectionOptions, LimitOptions, OptimizerOptions, BuilderOptions, FineTuningOptions, LossOptions {
+  extends
+    ConnectionOptions,
+    LimitOptions,
+    OptimizerOptions,
+    BuilderOptions,
+    FineTuningOptions,
+    LossOptions,
+    StrategyOptions {
   readonly data: string;
   readonly model?: string;
   readonly input: InputMapping;
   readonly epochs: number;
   readonly batchSize: number;
   readonly shards: number;
-  readonly localSteps?: number;
   readonly quorum?: number;
   readonly channel: string;
   readonly gate?: Gate;
@@ -58,7 +65,6 @@ export function trainCommand(): Command {
     .option('--epochs <n>', 'passes over the data', wholeNumber(1, 10_000), 5)
     .option('--batch-size <n>', 'rows per step', wholeNumber(1, 65_536), 64)
     .option('--shards <n>', 'shards trained side by side', wholeNumber(1, 1_000), 4)
-    .option('--local-steps <n>', 'steps between two synchronisations', wholeNumber(1, 100_000))
     .option('--quorum <n>', 'shards that close a round once the others are lost', wholeNumber(1, 1_000))
     .option('--seed <n>', 'of initialisation and shuffling', SEED, 0)
     .option('--channel <name>', 'channel that serves the release', 'stable')
@@ -70,7 +76,7 @@ export function trainCommand(): Command {
     )
     .option('--routing <json>', 'where its requests go, docs/routing.md: {"exclude":["cloud"]}', routing)
     .option('--detach', 'do not wait for the end');
-  return withBuilder(withConnection(withLimits(withOptimizer(command)))).action(train);
+  return withBuilder(withConnection(withLimits(withOptimizer(withStrategy(command))))).action(train);
 }
 
 async function train(given: string | undefined, options: TrainOptions): Promise<void> {
@@ -106,9 +112,7 @@ async function train(given: string | undefined, options: TrainOptions): Promise<
     epochs: options.epochs,
     batchSize: options.batchSize,
     shards: options.shards,
-    ...(options.localSteps === undefined
-      ? {}
-      : { strategy: { kind: 'local-sgd', localSteps: options.localSteps } }),
+    ...strategy(options),
     ...(options.quorum === undefined ? {} : { quorum: options.quorum }),
     ...limitsOf(options),
     seed: options.seed,
@@ -137,7 +141,11 @@ async function train(given: string | undefined, options: TrainOptions): Promise<
     process.stdout.write(live ? `\r\u001b[K${progressLine(job)}` : `${progressLine(job)}\n`);
   });
   if (options.json === true) printJson(result);
-  else console.log(`${live ? '\n' : ''}${outcome(name, result)}`);
+  else {
+    console.log(`${live ? '\n' : ''}${outcome(name, result)}`);
+    const traffic = trafficLine(await client.job(created.job));
+    if (traffic !== undefined) console.log(traffic);
+  }
   if (result.status !== 'succeeded') process.exitCode = 1;
 }
 

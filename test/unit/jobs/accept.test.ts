@@ -5,7 +5,7 @@ import { columns } from '../../../core/datasets/columns.ts';
 import { importDataset } from '../../../core/datasets/import.ts';
 import { acceptJob } from '../../../core/jobs/accept.ts';
 import { jobIdFrom } from '../../../core/jobs/id.ts';
-import { nextTask, unfinishedTasks } from '../../../core/jobs/resume.ts';
+import { nextTasks, unfinishedTasks } from '../../../core/jobs/resume.ts';
 import { newestJobs, viewJob } from '../../../core/jobs/view.ts';
 import { buildMlp } from '../../../core/onnx/builders/mlp.ts';
 import { putBlob } from '../../../core/storage/blobs.ts';
@@ -62,7 +62,7 @@ describe('accepting a job', () => {
     expect(await newestJobs(store, 10)).toEqual(['job_00000001']);
     const task = { v: 1, kind: 'watch', job: 'job_00000001', round: 0, announce: true };
     expect(await unfinishedTasks(store)).toEqual([task]);
-    expect(await nextTask(store, 'job_00000002')).toBeUndefined();
+    expect(await nextTasks(store, 'job_00000002')).toEqual([]);
   });
 
   const sound: readonly (readonly [string, TrainRequest['loss'], TrainRequest['release']])[] = [

@@ -10,9 +10,9 @@ import {
   shardUpdateKey,
 } from '../../../core/contracts/keys.ts';
 import type { Task } from '../../../core/contracts/task.ts';
-import { averageUpdates } from '../../../core/jobs/average.ts';
 import { decodeState, encodeState } from '../../../core/jobs/state.ts';
 import { createRandom } from '../../../core/random.ts';
+import { meanState } from '../../../core/strategies/merging.ts';
 import { memoryStore } from '../memory-store.ts';
 import { accept, JOB, prepare, rememberingQueue, standInProgram } from '../fleet/world.ts';
 import { explore, type Faults, finish, wander } from './explore.ts';
@@ -95,16 +95,21 @@ function checkCommits({ plan, states, quorum }: Course, world: World): void {
     expect(commit.shards.length).toBeGreaterThanOrEqual(quorum);
     if (commit.missing === undefined && sameBefore(world, round, states))
       expect(commit.state).toBe(states[round]);
-    const updates = commit.shards.map(({ shard, samples }) => ({
-      shard,
-      samples,
-      state: decodeState(world.objects.get(shardUpdateKey(JOB, round, shard))!.body, plan.parameters, [
-        'm',
-        'v',
-      ]),
-    }));
-    const merged = encodeState(averageUpdates(updates.toReversed()), plan.parameters);
-    expect(createHash('sha256').update(merged).digest('hex')).toBe(commit.state);
+    const updates = commit.shards.map(({ shard, samples, count }) => {
+      const { body } = world.objects.get(shardUpdateKey(JOB, round, shard))!;
+      const { parameters, slots } = decodeState(body, plan.parameters, ['m', 'v']);
+      return { shard, samples, count, vectors: { parameters, ...slots } };
+    });
+    const merged = meanState(['m', 'v']).merge({
+      state: { parameters: new Float32Array(0), slots: {} },
+      updates: updates.toReversed(),
+      trained: updates[0]!.vectors.parameters.length,
+      step: 0,
+      steps: 1,
+    });
+    expect(createHash('sha256').update(encodeState(merged, plan.parameters)).digest('hex')).toBe(
+      commit.state,
+    );
   }
 }
 

@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { TrainRequest } from '../../../../core/contracts/job.ts';
 import type { OptimizerSpec, ScheduleSpec } from '../../../../core/contracts/optimizer.ts';
 import { decimal, fraction, several, wholeNumber } from '../options.ts';
+import { given } from './given.ts';
 
 const OPTIMIZERS: readonly OptimizerSpec['kind'][] = ['adam', 'adamw', 'sgd', 'adagrad', 'lion'];
 const SCHEDULES: readonly ScheduleSpec['kind'][] = ['constant', 'linear', 'cosine', 'step'];
@@ -80,9 +81,4 @@ export function optimization(options: OptimizerOptions): Optimization {
       weightDecay: options.decay.map((match) => ({ match, value: 0 })),
     }),
   });
-}
-
-/** Without what is undefined. */
-function given(record: Readonly<Record<string, unknown>>): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(record).filter(([, value]) => value !== undefined));
 }
