@@ -84,6 +84,7 @@ export async function runInProcess(
       programs,
       states: recent<TrainingState>(4),
       documents: recent<unknown>(64),
+      sessions: recent(2),
     },
   };
   await acceptJob(store, queue, spec, { job, now });

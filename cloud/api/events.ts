@@ -2,6 +2,7 @@
 import type { Context } from 'hono';
 import { streamSSE } from 'hono/streaming';
 import type { JobView } from '../../core/contracts/job.ts';
+import { progressOf } from '../../core/jobs/look.ts';
 import type { ApiContext } from './context.ts';
 
 /** Milliseconds between two looks at the job. */
@@ -27,7 +28,7 @@ export function jobEvents(
     while (now().getTime() < until && !stream.aborted) {
       const job = await look();
       // What changed, not the clock: seconds pass in every look.
-      const state = JSON.stringify([job.status, job.round, job.shardsDone]);
+      const state = progressOf(job);
       if (state !== last) {
         last = state;
         await stream.writeSSE({ event: 'progress', data: JSON.stringify(job), retry: RETRY_MS });

@@ -3,7 +3,7 @@
  * announces it announces again.
  */
 import type { JobControl } from '../../core/contracts/control.ts';
-import type { JobView } from '../../core/contracts/job.ts';
+import type { JobView, TrainView } from '../../core/contracts/job.ts';
 import { Limits } from '../../core/contracts/limits.ts';
 import { parse } from '../../core/contracts/parse.ts';
 import { Fault } from '../../core/errors.ts';
@@ -24,6 +24,13 @@ const refuse = ({ job, status }: JobView, action: string): never => {
   throw new Fault('conflict', `job ${job} is ${status}: ${action}`, { field: 'job' });
 };
 
+/** Only a training remembers what people did to it. */
+function training(job: JobView, action: string): TrainView {
+  if (job.kind === 'train') return job;
+  const message = `job ${job.job} is of kind ${job.kind}: only training jobs can be ${action}`;
+  throw new Fault('conflict', message, { field: 'job' });
+}
+
 async function write(
   { store, now }: ApiContext,
   { job }: JobView,
@@ -38,7 +45,8 @@ async function announce({ store, queue }: ApiContext, { job }: JobView): Promise
 }
 
 export const JOB_ACTIONS = {
-  async pause(context, job, control) {
+  async pause(context, any, control) {
+    const job = training(any, 'paused');
     if (job.status === 'paused') return;
     if (job.result !== null) refuse(job, 'only what has not ended can be paused');
     await write(context, job, control, { action: 'pause' });
@@ -53,8 +61,9 @@ export const JOB_ACTIONS = {
   },
 
   /** @param body limits in place of the spec's, `{}` for none */
-  async redrive(context, job, control, body) {
+  async redrive(context, any, control, body) {
     const limits = parse(Limits, body);
+    const job = training(any, 'redriven');
     if (job.result === null ? control.run === 1 : !isRedrivable(job.result))
       refuse(job, 'only what failed or was stopped can be redriven');
     if (job.result !== null) await write(context, job, control, { action: 'redrive', ...limits });

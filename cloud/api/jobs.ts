@@ -1,12 +1,13 @@
 import { Hono } from 'hono';
-import type { JobView } from '../../core/contracts/job.ts';
+import type { JobList, JobView } from '../../core/contracts/job.ts';
 import { JobId } from '../../core/contracts/primitives.ts';
 import { jobResultKey } from '../../core/contracts/keys.ts';
 import { Fault } from '../../core/errors.ts';
 import { acceptJob } from '../../core/jobs/accept.ts';
-import { UNTOUCHED } from '../../core/jobs/control.ts';
+import { type ControlState, UNTOUCHED } from '../../core/jobs/control.ts';
 import { jobIdFrom } from '../../core/jobs/id.ts';
-import { emptyHistory, type JobHistory, newestJobs, viewJob } from '../../core/jobs/view.ts';
+import { type JobMemory, lookAtJob, rememberJob } from '../../core/jobs/look.ts';
+import { newestJobs } from '../../core/jobs/view.ts';
 import { putJson } from '../../core/storage/json.ts';
 import type { ApiContext } from './context.ts';
 import { JOB_ACTIONS, type JobAction } from './job-actions.ts';
@@ -20,12 +21,14 @@ const KEPT_HISTORIES = 200;
 
 export function jobRoutes(context: ApiContext): Hono {
   const { store, queue, now } = context;
-  const histories = new Map<string, JobHistory>();
+  const histories = new Map<string, JobMemory>();
 
   const view = async (job: string): Promise<JobView> => {
-    const history = histories.get(job) ?? emptyHistory();
-    const found = JobId.safeParse(job).success ? await viewJob(store, job, now(), history) : undefined;
-    if (found === undefined) throw new Fault('not_found', `no job ${job}`, { field: 'job' });
+    const known = histories.get(job);
+    const history = known ?? (JobId.safeParse(job).success ? await rememberJob(store, job) : undefined);
+    const found = history && (await lookAtJob(store, job, now(), history));
+    if (history === undefined || found === undefined)
+      throw new Fault('not_found', `no job ${job}`, { field: 'job' });
     histories.delete(job);
     histories.set(job, history);
     for (const oldest of histories.keys()) {
@@ -38,7 +41,7 @@ export function jobRoutes(context: ApiContext): Hono {
   return new Hono()
     .get('/', async (c) => {
       const jobs = await Promise.all((await newestJobs(store, LISTED_JOBS)).map(view));
-      return c.json({ jobs: jobs.map(({ history: _history, ...rest }) => rest) });
+      return c.json({ jobs: jobs.map(listed) });
     })
     .post('/', async (c) => {
       const spec = await jsonBody(c.req);
@@ -52,7 +55,7 @@ export function jobRoutes(context: ApiContext): Hono {
       const job = c.req.param('job');
       const { status } = await view(job);
       if (status === 'queued' || status === 'running' || status === 'paused') {
-        const { run } = histories.get(job)?.control ?? UNTOUCHED;
+        const { run } = controlOf(histories.get(job));
         const cancelled = { v: 1, job, status: 'cancelled', endedAt: now().toISOString() };
         await putJson(store, jobResultKey(job, run), cancelled, 'create');
       }
@@ -63,8 +66,7 @@ export function jobRoutes(context: ApiContext): Hono {
       const { job, action } = c.req.param();
       const act = actionOf(action);
       const seen = await view(job);
-      const { control } = histories.get(job) ?? emptyHistory();
-      await act(context, seen, control, await jsonBody(c.req));
+      await act(context, seen, controlOf(histories.get(job)), await jsonBody(c.req));
       return c.json(await view(job));
     })
     .get('/:job/events', async (c) => {
@@ -74,9 +76,19 @@ export function jobRoutes(context: ApiContext): Hono {
     });
 }
 
+const controlOf = (memory: JobMemory | undefined): ControlState =>
+  memory?.kind === 'train' ? memory.history.control : UNTOUCHED;
+
 function actionOf(name: string): JobAction {
   const names = Object.keys(JOB_ACTIONS);
   if (!names.includes(name))
     throw new Fault('not_found', `no action ${name}: there are ${names.join(', ')}`, { field: 'action' });
   return JOB_ACTIONS[name as keyof typeof JOB_ACTIONS];
+}
+
+/** Without what only the page of the one job shows. */
+function listed(job: JobView): JobList['jobs'][number] {
+  if (job.kind !== 'train') return job;
+  const { history: _history, ...rest } = job;
+  return rest;
 }

@@ -2,7 +2,7 @@
 import type { RoundCommit, TrainSpec } from '../../core/contracts/job.ts';
 import type { ShardCache } from '../../core/datasets/read.ts';
 import type { Prices } from '../../core/costs/prices.ts';
-import type { InferenceRuntime } from '../../core/inference/runtime.ts';
+import type { InferenceRuntime, ModelSession } from '../../core/inference/runtime.ts';
 import type { TrainingState } from '../../core/jobs/state.ts';
 import type { DeadLetters } from '../../core/queue/dead-letters.ts';
 import type { TaskQueue } from '../../core/queue/task-queue.ts';
@@ -33,10 +33,18 @@ export interface FleetCaches {
   readonly rows: ShardCache;
   /** Training programs by the SHA-256 of their graph. */
   readonly programs: Cache<Promise<TrainingProgram>>;
+  /** Models that only predict: see loadSession in cloud/batch. */
+  readonly sessions: Cache<LoadedModel>;
   /** Training states by SHA-256: the merger's result is the next round's base. */
   readonly states: Cache<TrainingState>;
   /** Immutable JSON of jobs and rounds by key. */
   readonly documents: Cache<unknown>;
+}
+
+export interface LoadedModel {
+  readonly session: ModelSession;
+  /** Inputs it takes as the dataset stores them: it casts and divides itself. */
+  readonly stored: ReadonlySet<string>;
 }
 
 export interface Cache<T> {

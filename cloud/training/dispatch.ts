@@ -1,11 +1,15 @@
 /** From a message's text to the task it asks for, and from what went wrong to what becomes of the job. */
 import { JobSpec } from '../../core/contracts/job.ts';
+import { createdObjects } from '../../core/contracts/notification.ts';
 import { type QueueMessage, QueueMessage as Message } from '../../core/contracts/task.ts';
 import { errorBody, Fault } from '../../core/errors.ts';
 import { acceptJob } from '../../core/jobs/accept.ts';
 import { jobIdFrom } from '../../core/jobs/id.ts';
 import { parse } from '../../core/contracts/parse.ts';
+import { acceptDropped } from '../batch/inbox.ts';
+import { runFanOutTask, splitJob } from '../batch/tasks.ts';
 import type { Delivery, FleetContext } from './context.ts';
+import { acceptedFanOut } from './documents.ts';
 import { mergeRound } from './merge.ts';
 import { mergeSlice } from './merge-pieces.ts';
 import { planJob } from './plan.ts';
@@ -27,7 +31,13 @@ export interface MessageDelivery extends Delivery {
  * ends the job with its reason, and so does one that lasted until the message's last chance.
  */
 export async function dispatch(fleet: FleetContext, body: string, delivery: MessageDelivery): Promise<void> {
-  const message = parseMessage(body);
+  const value = parseBody(body);
+  const dropped = createdObjects(value);
+  if (dropped !== undefined) {
+    for (const object of dropped) await acceptDropped(fleet, object);
+    return;
+  }
+  const message = parseMessage(value);
   const context = metered(fleet);
   try {
     await run(context, message, delivery);
@@ -46,7 +56,7 @@ export async function dispatch(fleet: FleetContext, body: string, delivery: Mess
 function run(context: FleetContext, message: QueueMessage, delivery: MessageDelivery): Promise<unknown> {
   switch (message.kind) {
     case 'plan':
-      return planJob(context, message.job);
+      return startJob(context, message.job);
     case 'shard':
       return runShard(context, message, delivery);
     case 'merge':
@@ -57,7 +67,14 @@ function run(context: FleetContext, message: QueueMessage, delivery: MessageDeli
       return watchRound(context, message);
     case 'release':
       return releaseJob(context, message.job);
+    case 'execute':
+    case 'gather':
+    case 'recheck':
+      return runFanOutTask(context, message, delivery);
     case 'train':
+    case 'batch':
+    case 'evaluate':
+    case 'map':
       // The message's own id names the job, so a message delivered twice starts one job.
       return jobIdFrom(delivery.messageId).then((job) =>
         acceptJob(context.store, context.queue, message, { job, now: context.now() }),
@@ -65,16 +82,25 @@ function run(context: FleetContext, message: QueueMessage, delivery: MessageDeli
   }
 }
 
-/** @throws Fault `invalid` for what is no message of ours: it is redelivered, then kept in the dead-letter queue */
-function parseMessage(body: string): QueueMessage {
-  let value: unknown;
+async function startJob(context: FleetContext, job: string): Promise<void> {
+  const fanOut = await acceptedFanOut(context, job);
+  await (fanOut === undefined ? planJob(context, job) : splitJob(context, fanOut));
+}
+
+function parseBody(body: string): unknown {
   try {
-    value = JSON.parse(body);
+    return JSON.parse(body);
   } catch (cause) {
     throw new Fault('invalid', 'message body is not JSON', { cause });
   }
+}
+
+const JOB_KINDS: ReadonlySet<unknown> = new Set(JobSpec.options.map(({ shape }) => shape.kind.value));
+
+/** @throws Fault `invalid` for what is no message of ours: it is redelivered, then kept in the dead-letter queue */
+function parseMessage(value: unknown): QueueMessage {
   // A union's error says little; a spec's own schema names the field.
-  const isSpec = typeof value === 'object' && value !== null && 'kind' in value && value.kind === 'train';
+  const isSpec = typeof value === 'object' && value !== null && 'kind' in value && JOB_KINDS.has(value.kind);
   return isSpec ? parse(JobSpec, value) : parse(Message, value);
 }
 
@@ -87,7 +113,9 @@ function reasonOf(message: JobTask, thrown: unknown): string {
       ? ` (round ${message.round}, shard ${message.shard})`
       : 'round' in message
         ? ` (round ${message.round})`
-        : '';
+        : 'part' in message
+          ? ` (part ${message.part})`
+          : '';
   return `${message.kind}${place}: ${errorBody(thrown).body.error}`;
 }
 

@@ -1,9 +1,11 @@
 /** Reads the job's immutable objects, each at most once per warm function. */
 import type { z } from 'zod';
-import { AcceptedJob, JobPlan, type Part, RoundCommit } from '../../core/contracts/job.ts';
+import type { AcceptedFanOut } from '../../core/contracts/fan-out.ts';
+import { AcceptedJob, AnyAcceptedJob, JobPlan, type Part, RoundCommit } from '../../core/contracts/job.ts';
 import { jobPlanKey, jobResultKey, jobSpecKey, roundCommitKey } from '../../core/contracts/keys.ts';
 import { Fault } from '../../core/errors.ts';
 import { type ControlState, readControl, UNTOUCHED } from '../../core/jobs/control.ts';
+import { isTraining } from '../../core/jobs/look.ts';
 import type { TrainingState } from '../../core/jobs/state.ts';
 import { getJson } from '../../core/storage/json.ts';
 import { headOf } from '../../core/storage/sequence.ts';
@@ -28,6 +30,16 @@ export async function acceptedJob(context: FleetContext, job: string): Promise<A
   const accepted = await cached(context, jobSpecKey(job), AcceptedJob);
   if (accepted === undefined) throw new Fault('not_found', `no job ${job}`);
   return accepted;
+}
+
+/** @returns undefined where the job is a training @throws Fault `not_found`: a task of a job nobody accepted */
+export async function acceptedFanOut(
+  context: FleetContext,
+  job: string,
+): Promise<AcceptedFanOut | undefined> {
+  const accepted = await cached(context, jobSpecKey(job), AnyAcceptedJob);
+  if (accepted === undefined) throw new Fault('not_found', `no job ${job}`);
+  return isTraining(accepted) ? undefined : accepted;
 }
 
 export function jobPlan(context: FleetContext, job: string): Promise<JobPlan | undefined> {

@@ -2,12 +2,11 @@
 import type { TrainSpec } from '../../core/contracts/job.ts';
 import type { Metrics } from '../../core/contracts/primitives.ts';
 import { type Columns, slice } from '../../core/datasets/columns.ts';
+import { modelInput } from '../../core/datasets/model-input.ts';
 import { Fault } from '../../core/errors.ts';
 import type { ModelSession } from '../../core/inference/runtime.ts';
-import { createEvaluation, type OutputForm } from '../../core/metrics/evaluation.ts';
+import { createEvaluation, type Evaluation, type OutputForm } from '../../core/metrics/evaluation.ts';
 import type { Stored } from '../../core/metrics/scores/scorer.ts';
-import { DTYPES } from '../../core/tensors/dtypes.ts';
-import type { TensorValue } from '../../core/tensors/tensor.ts';
 
 /** Rows per run: large enough to be quick, small enough for any function's memory. */
 const EVALUATION_BATCH = 500;
@@ -18,9 +17,19 @@ const EVALUATION_ELEMENTS = 4_194_304;
 export async function evaluate(
   session: ModelSession,
   rows: Columns,
-  { inputs: mapping, loss }: Pick<TrainSpec, 'inputs' | 'loss'>,
+  spec: Pick<TrainSpec, 'inputs' | 'loss'>,
   form: OutputForm,
 ): Promise<Metrics> {
+  return (await scored(session, rows, spec, form)).metrics();
+}
+
+/** As {@link evaluate}, for rows that are only a part of what is evaluated. */
+export async function scored(
+  session: ModelSession,
+  rows: Columns,
+  { inputs: mapping, loss }: Pick<TrainSpec, 'inputs' | 'loss'>,
+  form: OutputForm,
+): Promise<Evaluation> {
   const output = session.outputs.find(({ name }) => name === loss.output);
   if (output === undefined) throw new Fault('unprocessable', `the model has no output ${loss.output}`);
   const evaluation = createEvaluation(loss, form, output.shape.length);
@@ -29,7 +38,8 @@ export async function evaluate(
 
   const run = async (batch: Columns) => {
     const inputs = session.inputs.map(({ name, dtype }) => {
-      return [name, asInput(batch, mapping[name] ?? name, dtype)] as const;
+      const stored = storedAs(batch, mapping[name] ?? name);
+      return [name, modelInput(stored, dtype)] as const;
     });
     const results = await session.run(Object.fromEntries(inputs), [output.name]);
     const value = results[output.name];
@@ -50,26 +60,12 @@ export async function evaluate(
     const affordable = Math.floor(EVALUATION_ELEMENTS / (value.data.length / batch.rows));
     perRun = Math.min(EVALUATION_BATCH, Math.max(1, affordable));
   }
-  return evaluation.metrics();
+  return evaluation;
 }
 
-function storedAs({ rows, tensors }: Columns, name: string): Stored {
+export function storedAs({ rows, tensors }: Columns, name: string): Stored {
   const column = tensors[name];
   if (column === undefined) throw new Fault('unprocessable', `the dataset has no tensor ${name}`);
   const { spec, data } = column;
   return { dtype: spec.dtype, shape: [rows, ...spec.shape], data, divisor: spec.divisor };
-}
-
-/** The values a client would send: stored values divided by the divisor, in the graph's dtype. */
-function asInput(batch: Columns, name: string, dtype: TensorValue['dtype']): TensorValue {
-  const { divisor, ...value } = storedAs(batch, name);
-  if (value.dtype === dtype && divisor === undefined) return value;
-  const { array } = DTYPES[dtype];
-  const data = new array(value.data.length);
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
-    for (let i = 0; i < data.length; i++) data[i] = BigInt(value.data[i]!);
-  } else {
-    for (let i = 0; i < data.length; i++) data[i] = Number(value.data[i]!) / (divisor ?? 1);
-  }
-  return { dtype, shape: value.shape, data };
 }

@@ -8,7 +8,7 @@ import { sqsDeadLetters } from '../adapters/sqs-dead-letters.ts';
 import { createSqsClient, sqsQueue } from '../adapters/sqs-queue.ts';
 import { PRICES } from '../../core/costs/prices.ts';
 import { recent, shardCache } from './caches.ts';
-import type { FleetContext } from './context.ts';
+import type { FleetContext, LoadedModel } from './context.ts';
 import { dispatch } from './dispatch.ts';
 import type { TrainingProgram } from './engine/program.ts';
 
@@ -47,6 +47,7 @@ function createContext(environment: NodeJS.ProcessEnv): FleetContext {
       programs: recent<Promise<TrainingProgram>>(2, (loading) => {
         void loading.then((program) => program.release()).catch(() => {});
       }),
+      sessions: recent<LoadedModel>(2, ({ session }) => void session.release().catch(() => {})),
       states: recent(4),
       documents: recent(64),
     },

@@ -1,5 +1,6 @@
 /** A training job: what is asked (spec), what was decided (plan), what came of it (commits, result). */
 import { z } from 'zod';
+import { AcceptedFanOut, FANOUT_SPECS, FanOutView } from './fan-out.ts';
 import { LossSpec } from './loss.ts';
 import { Gate } from './metric.ts';
 import { OptimizationFields } from './optimizer.ts';
@@ -53,17 +54,21 @@ export const TrainSpec = z.strictObject({
 export type TrainRequest = z.input<typeof TrainSpec>;
 export type TrainSpec = z.infer<typeof TrainSpec>;
 
-export const JobSpec = z.discriminatedUnion('kind', [TrainSpec]);
+export const JobSpec = z.discriminatedUnion('kind', [TrainSpec, ...FANOUT_SPECS]);
 export type JobSpec = z.infer<typeof JobSpec>;
 
-/** `jobs/<id>/spec.json`: the accepted spec; its dataset version is settled. */
+/** `jobs/<id>/spec.json` of a training job: the accepted spec; its dataset version is settled. */
 export const AcceptedJob = z.strictObject({
   v: V1,
   job: JobId,
-  spec: JobSpec,
+  spec: TrainSpec,
   acceptedAt: Timestamp,
 });
 export type AcceptedJob = z.infer<typeof AcceptedJob>;
+
+/** `jobs/<id>/spec.json` of any job. */
+export const AnyAcceptedJob = z.union([AcceptedJob, AcceptedFanOut]);
+export type AnyAcceptedJob = z.infer<typeof AnyAcceptedJob>;
 
 /** One trainable tensor's place in the flat parameter vector. */
 export const ParameterSlot = z.strictObject({
@@ -274,8 +279,8 @@ export const JobStatus = z.enum([
 ]);
 export type JobStatus = z.infer<typeof JobStatus>;
 
-/** What `GET /v1/jobs/{id}` answers, and each `progress` event of `…/events` carries. */
-export const JobView = z.strictObject({
+/** What is to be seen of a training job. */
+export const TrainView = z.strictObject({
   job: JobId,
   kind: z.literal('train'),
   model: Name,
@@ -311,7 +316,13 @@ export const JobView = z.strictObject({
   ),
   result: JobResult.nullable(),
 });
+export type TrainView = z.infer<typeof TrainView>;
+
+/** What `GET /v1/jobs/{id}` answers, and each `progress` event of `…/events` carries. */
+export const JobView = z.discriminatedUnion('kind', [TrainView, FanOutView]);
 export type JobView = z.infer<typeof JobView>;
 
-export const JobList = z.strictObject({ jobs: z.array(JobView.omit({ history: true })) });
+export const JobList = z.strictObject({
+  jobs: z.array(z.discriminatedUnion('kind', [TrainView.omit({ history: true }), FanOutView])),
+});
 export type JobList = z.infer<typeof JobList>;

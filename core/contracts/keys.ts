@@ -29,6 +29,9 @@ export const lostShardKey = (job: string, round: number, shard: number, run: num
 export const roundMembersKey = (job: string, round: number) => `jobs/${job}/rounds/${round}/members.json`;
 export const mergedSliceKey = (job: string, round: number, slice: number) =>
   `jobs/${job}/rounds/${round}/slices/${slice}.json`;
+/** A part of a job that is split and merged is done: see core/fan-out. */
+export const partReportPrefix = (job: string) => `jobs/${job}/parts/`;
+export const partReportKey = (job: string, part: number) => `${partReportPrefix(job)}${part}.json`;
 export const roundCommitKey = (job: string, round: number) => `jobs/${job}/rounds/${round}/commit.json`;
 
 /**
@@ -40,3 +43,15 @@ const FAR_END_MS = 99_999_999_999_999;
 export const jobIndexKey = (job: string, acceptedAtMs: number) =>
   `${JOB_INDEX_PREFIX}${String(FAR_END_MS - acceptedAtMs).padStart(14, '0')}-${job}`;
 export const jobOfIndexKey = (key: string) => key.slice(JOB_INDEX_PREFIX.length + 15);
+
+/** What a job gives as files: not below `jobs/`, whose objects expire. */
+export const outputManifestKey = (job: string) => `outputs/${job}/manifest.json`;
+export const outputShardKey = (job: string, shard: number, extension: string) =>
+  `outputs/${job}/part-${String(shard).padStart(5, '0')}.${extension}`;
+
+/** A job spec put here starts a job; what became of it is told at the same place of the outbox. */
+export const INBOX_PREFIX = 'inbox/';
+export const INBOX_SUFFIX = '.json';
+/** @param key of the inbox @param sequencer tells puts of one key apart */
+export const outboxKey = (key: string, sequencer: string) =>
+  `outbox/${key.slice(INBOX_PREFIX.length, -INBOX_SUFFIX.length)}/${sequencer}.json`;

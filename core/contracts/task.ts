@@ -7,7 +7,7 @@ const OfJob = { v: V1, job: JobId };
 const OfRound = { ...OfJob, round: z.int().min(0) };
 
 export const Task = z.discriminatedUnion('kind', [
-  /** Split the work, write the plan, announce round 0. */
+  /** Split the work, write the plan, announce round 0, or the parts. */
   z.strictObject({ ...OfJob, kind: z.literal('plan') }),
   /** Train one shard for one round, write its update. */
   z.strictObject({
@@ -41,6 +41,12 @@ export const Task = z.discriminatedUnion('kind', [
   }),
   /** Evaluate the last state, gate, release, move the channel. */
   z.strictObject({ ...OfJob, kind: z.literal('release') }),
+  /** Do one part of a job that is split and merged, write its report. */
+  z.strictObject({ ...OfJob, kind: z.literal('execute'), part: z.int().min(0) }),
+  /** Make one whole of all parts, end the job. */
+  z.strictObject({ ...OfJob, kind: z.literal('gather') }),
+  /** Delayed: announce missing parts again, where no more are done than the last time. */
+  z.strictObject({ ...OfJob, kind: z.literal('recheck'), done: z.int().min(0) }),
 ]);
 export type Task = z.infer<typeof Task>;
 

@@ -2,18 +2,21 @@
 import { lossColumns } from '../autodiff/losses/columns.ts';
 import { lossOf } from '../autodiff/losses/table.ts';
 import type { DatasetManifest } from '../contracts/dataset.ts';
-import { AcceptedJob, JobSpec, type TrainSpec } from '../contracts/job.ts';
+import { AnyAcceptedJob, JobSpec, type TrainSpec } from '../contracts/job.ts';
 import { jobIndexKey, jobSpecKey } from '../contracts/keys.ts';
 import { parse } from '../contracts/parse.ts';
+import { checkInputs } from '../datasets/fit.ts';
 import { readManifest } from '../datasets/read.ts';
 import { Fault } from '../errors.ts';
 import { metricsOf } from '../metrics/of-loss.ts';
+import { settle } from '../fan-out/settle.ts';
 import { floatInitializers } from '../onnx/initializers.ts';
 import { initializedInputs, initializeParameters } from '../finetuning/initialize.ts';
 import { loraA, loraB, loraTargets } from '../finetuning/lora.ts';
 import { decodeModel, type Model } from '../onnx/model.ts';
 import { signatureOf } from '../onnx/signature.ts';
 import { checkSchedule } from '../optimizers/schedule.ts';
+import type { Task } from '../contracts/task.ts';
 import type { TaskQueue } from '../queue/task-queue.ts';
 import { getBlob } from '../storage/blobs.ts';
 import { getJson, putJson } from '../storage/json.ts';
@@ -42,8 +45,31 @@ export async function acceptJob(
   queue: TaskQueue,
   request: unknown,
   { job, now }: AcceptOptions,
-): Promise<AcceptedJob> {
-  const spec = parse(JobSpec, request);
+): Promise<AnyAcceptedJob> {
+  const spec = await checked(store, parse(JobSpec, request));
+  const accepted = { v: 1, job, spec, acceptedAt: now.toISOString() } as AnyAcceptedJob;
+  const stored = await storeOnce(store, accepted);
+  await putJson(store, jobIndexKey(job, Date.parse(stored.acceptedAt)), { v: 1, job }, 'create');
+  await queue.send(firstTasks(spec, job), {
+    delaySeconds: ({ kind }) => (kind === 'watch' ? PLAN_WATCH_S : 0),
+  });
+  return stored;
+}
+
+/** A training job's plan is looked after by a watch: the message may be lost with the function that took it. */
+const firstTasks = ({ kind }: JobSpec, job: string): Task[] => [
+  { v: 1, kind: 'plan', job },
+  ...(kind === 'train' ? [{ v: 1, kind: 'watch', job, round: 0 } as const] : []),
+];
+
+/** @returns the spec as it is stored */
+async function checked(store: ObjectStore, spec: JobSpec): Promise<JobSpec> {
+  if (spec.kind === 'train') return checkTrain(store, spec);
+  await settle(store, spec);
+  return spec;
+}
+
+async function checkTrain(store: ObjectStore, spec: TrainSpec): Promise<TrainSpec> {
   checkStrategy(spec);
   const manifest = await datasetOf(store, spec);
   const { model, inputs, outputs } = await forwardModel(store, spec);
@@ -55,28 +81,13 @@ export async function acceptJob(
   checkParameters(spec, model, filled);
   if ((spec.quorum ?? 1) > spec.shards)
     throw new Fault('unprocessable', `quorum: ${spec.quorum} of ${spec.shards} shards`, { field: 'quorum' });
-  const accepted: AcceptedJob = {
-    v: 1,
-    job,
-    spec: { ...spec, dataset: { name: manifest.name, version: manifest.version } },
-    acceptedAt: now.toISOString(),
-  };
-  const stored = await storeOnce(store, accepted);
-  await putJson(store, jobIndexKey(job, Date.parse(stored.acceptedAt)), { v: 1, job }, 'create');
-  await queue.send(
-    [
-      { v: 1, kind: 'plan', job },
-      { v: 1, kind: 'watch', job, round: 0 },
-    ],
-    { delaySeconds: ({ kind }) => (kind === 'watch' ? PLAN_WATCH_S : 0) },
-  );
-  return stored;
+  return { ...spec, dataset: { name: manifest.name, version: manifest.version } };
 }
 
-async function storeOnce(store: ObjectStore, accepted: AcceptedJob): Promise<AcceptedJob> {
+async function storeOnce(store: ObjectStore, accepted: AnyAcceptedJob): Promise<AnyAcceptedJob> {
   const key = jobSpecKey(accepted.job);
   if ((await putJson(store, key, accepted, 'create')).kind === 'written') return accepted;
-  const earlier = await getJson(store, key, AcceptedJob);
+  const earlier = await getJson(store, key, AnyAcceptedJob);
   if (earlier !== undefined && JSON.stringify(earlier.spec) === JSON.stringify(accepted.spec)) return earlier;
   throw new Fault('conflict', `job ${accepted.job} exists already, with another spec`);
 }
@@ -131,30 +142,7 @@ function checkFit(
   };
   const names = (things: Iterable<string>) => [...things].join(', ');
   const tensors = manifest.tensors;
-
-  for (const name of Object.keys(spec.inputs)) {
-    if (!model.inputs.some((input) => input.name === name)) {
-      refuse(
-        `inputs.${name}`,
-        `the model has no such input; it has ${names(model.inputs.map((i) => i.name))}`,
-      );
-    }
-  }
-  for (const input of model.inputs) {
-    const field = `inputs.${input.name}`;
-    const column = spec.inputs[input.name] ?? input.name;
-    const tensor =
-      tensors[column] ??
-      refuse(field, `the dataset has no tensor ${column}; it has ${names(Object.keys(tensors))}`);
-    const perRow = input.shape.slice(1);
-    const fits =
-      input.shape.length === tensor.shape.length + 1 &&
-      perRow.every((size, axis) => typeof size === 'string' || size === tensor.shape[axis]);
-    if (!fits) {
-      const wants = `[${input.shape.join(', ')}]`;
-      refuse(field, `the model takes ${wants}, a row of ${column} is [${tensor.shape.join(', ')}]`);
-    }
-  }
+  checkInputs(model.inputs, tensors, spec.inputs);
 
   const output =
     model.outputs.find((each) => each.name === spec.loss.output) ??

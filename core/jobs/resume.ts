@@ -1,14 +1,32 @@
 /** What to announce so that an unfinished job goes on from where its objects say it is. */
+import { FanOutPlan } from '../contracts/fan-out.ts';
+import { jobPlanKey, jobResultKey } from '../contracts/keys.ts';
 import type { Task } from '../contracts/task.ts';
+import { getJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
-import { emptyHistory, newestJobs, readHistory } from './view.ts';
+import { rememberJob } from './look.ts';
+import { type JobHistory, newestJobs, readHistory } from './view.ts';
 
 /** Jobs looked at when the fleet starts anew. */
 const LOOK_BACK = 100;
 
 /** @returns the tasks that set the job going again, none where it has ended, is paused or never was */
 export async function nextTasks(store: ObjectStore, job: string): Promise<Task[]> {
-  const history = emptyHistory();
+  const memory = await rememberJob(store, job);
+  if (memory === undefined) return [];
+  return memory.kind === 'fan-out' ? nextOfFanOut(store, job) : nextOfTraining(store, job, memory.history);
+}
+
+async function nextOfFanOut(store: ObjectStore, job: string): Promise<Task[]> {
+  if ((await store.head(jobResultKey(job))) !== undefined) return [];
+  const plan = await getJson(store, jobPlanKey(job), FanOutPlan);
+  // No part can have been done more often than there are parts: whatever is missing is announced again.
+  return plan === undefined
+    ? [{ v: 1, kind: 'plan', job }]
+    : [{ v: 1, kind: 'recheck', job, done: plan.parts.length }];
+}
+
+async function nextOfTraining(store: ObjectStore, job: string, history: JobHistory): Promise<Task[]> {
   if (!(await readHistory(store, job, history))) return [];
   if (history.result !== undefined || history.control.paused) return [];
   // The watch finds out by itself whether plan, shards, merge or release is what is missing, and looks after it.

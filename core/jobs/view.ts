@@ -4,7 +4,7 @@ import {
   JobPlan,
   JobResult,
   type JobStatus,
-  type JobView,
+  type TrainView,
   RoundCommit,
 } from '../contracts/job.ts';
 import {
@@ -64,7 +64,7 @@ export async function viewJob(
   job: string,
   now: Date,
   history: JobHistory = emptyHistory(),
-): Promise<JobView | undefined> {
+): Promise<TrainView | undefined> {
   if (!(await readHistory(store, job, history))) return undefined;
   const { accepted, plan, result, commits } = history;
   if (accepted === undefined) return undefined;
@@ -122,7 +122,7 @@ function point(
   commit: RoundCommit,
   previous: RoundCommit | undefined,
   plan: JobPlan,
-): JobView['history'][number] {
+): TrainView['history'][number] {
   const since = Date.parse(previous?.committedAt ?? plan.plannedAt);
   const seconds = (Date.parse(commit.committedAt) - since) / 1000;
   const steps = Math.min((commit.round + 1) * plan.localSteps, plan.steps);

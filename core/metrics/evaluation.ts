@@ -17,6 +17,9 @@ export interface Evaluation {
   update(batch: Scored): void;
   /** In the order of {@link metricsOf}; those that have no finite value are left out. */
   metrics(): Metrics;
+  /** What they are made of, by metric: an evaluation of other rows can {@link Evaluation.add} it. */
+  tallies(): Record<string, number[]>;
+  add(tallies: Readonly<Record<string, readonly number[]>>): void;
 }
 
 function scorerOf(loss: LossSpec, form: OutputForm): Scorer {
@@ -50,6 +53,10 @@ export function createEvaluation(loss: LossSpec, form: OutputForm, rank: number)
     metrics() {
       const values = metrics.map(([name, metric]) => [name, metric.value()] as const);
       return Object.fromEntries(values.filter(([, value]) => Number.isFinite(value)));
+    },
+    tallies: () => Object.fromEntries(metrics.map(([name, metric]) => [name, metric.tally()])),
+    add(tallies) {
+      for (const [name, metric] of metrics) metric.add(tallies[name] ?? []);
     },
   };
 }

@@ -10,7 +10,14 @@ interface Tally {
 
 const f1Of = ({ right, predicted, actual }: Tally) => (2 * right) / (predicted + actual);
 
-function tallies(): { readonly of: Map<number, Tally>; readonly update: Metric['update'] } {
+interface Tallies extends Pick<Metric, 'update' | 'tally' | 'add'> {
+  readonly of: ReadonlyMap<number, Tally>;
+}
+
+/** Numbers of a class in a tally: which it is, right, predicted, actual. */
+const OF_CLASS = 4;
+
+function tallies(): Tallies {
   const of = new Map<number, Tally>();
   const ofClass = (id: number): Tally => {
     const known = of.get(id);
@@ -26,14 +33,24 @@ function tallies(): { readonly of: Map<number, Tally>; readonly update: Metric['
       ofClass(actual).actual += weight;
       if (predicted === actual) ofClass(actual).right += weight;
     },
+    tally: () => [...of].flatMap(([id, { right, predicted, actual }]) => [id, right, predicted, actual]),
+    add(tally) {
+      for (let at = 0; at < tally.length; at += OF_CLASS) {
+        const [id = 0, right = 0, predicted = 0, actual = 0] = tally.slice(at, at + OF_CLASS);
+        const sum = ofClass(id);
+        sum.right += right;
+        sum.predicted += predicted;
+        sum.actual += actual;
+      }
+    },
   };
 }
 
 /** The mean over the classes that occur or were predicted; those that do neither say nothing. */
 export function macroF1(): Metric {
-  const { of, update } = tallies();
+  const { of, ...counting } = tallies();
   return {
-    update,
+    ...counting,
     value() {
       // In the order of the classes: a sum does not depend on which came first.
       const classes = [...of].toSorted(([a], [b]) => a - b).map(([, tally]) => f1Of(tally));
@@ -44,9 +61,9 @@ export function macroF1(): Metric {
 
 /** Of class 1; 0 where it neither occurs nor was predicted. */
 export function binaryF1(): Metric {
-  const { of, update } = tallies();
+  const { of, ...counting } = tallies();
   return {
-    update,
+    ...counting,
     value() {
       const positive = of.get(1);
       if (positive !== undefined) return f1Of(positive);

@@ -45,5 +45,10 @@ export function meanMetric(name: MeanMetric): Metric {
       weights += score.weight;
     },
     value: () => value(sum / weights),
+    tally: () => [sum, weights],
+    add([otherSum = 0, otherWeights = 0]) {
+      sum += otherSum;
+      weights += otherWeights;
+    },
   };
 }

@@ -14,4 +14,8 @@ export interface Metric {
   update(score: Score): void;
   /** NaN before the first element. */
   value(): number;
+  /** What the value is made of; those of disjoint elements are added with {@link Metric.add}. */
+  tally(): number[];
+  /** Takes in what another metric of the same kind has counted. */
+  add(tally: readonly number[]): void;
 }

@@ -1,7 +1,7 @@
 /** The public HTTP API as the command line uses it: answers checked against the contracts, errors as Faults. */
 import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { z } from 'zod';
-import { JobList, type JobResult, JobView } from '../../core/contracts/job.ts';
+import { JobList, JobView, TrainView } from '../../core/contracts/job.ts';
 import { Explanation } from '../../core/contracts/explanation.ts';
 import { type MoveChannelRequest, ModelList, ReleaseList } from '../../core/contracts/release.ts';
 import { RESPONSE_HEADERS, TARGET_HEADERS } from '../../core/contracts/headers.ts';
@@ -85,19 +85,39 @@ export function createClient(baseUrl: string, token?: string) {
     body: JSON.stringify(body),
   });
 
+  /** @param schema of the kinds of jobs that are asked about */
+  const jobCalls = <V extends JobView>(schema: z.ZodType<V>) => ({
+    job: (id: string) => get(`/v1/jobs/${id}`, schema),
+    async createJob(spec: unknown): Promise<V> {
+      return schema.parse(await (await send('/v1/jobs', withJson('POST', spec))).json());
+    },
+    async cancelJob(id: string): Promise<V> {
+      return schema.parse(await (await send(`/v1/jobs/${id}`, withJson('DELETE', {}))).json());
+    },
+    async actOnJob(id: string, action: 'pause' | 'resume' | 'redrive', body: unknown = {}): Promise<V> {
+      return schema.parse(await (await send(`/v1/jobs/${id}/${action}`, withJson('POST', body))).json());
+    },
+    /** Follows a job to its end, whatever connection is lost in between. */
+    async follow(id: string, onProgress: (job: V) => void): Promise<NonNullable<V['result']>> {
+      for (;;) {
+        const { body } = await send(`/v1/jobs/${id}/events`);
+        const events = body?.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
+        for await (const event of events ?? []) {
+          if (event.event !== 'progress') continue;
+          const job = schema.parse(JSON.parse(event.data));
+          onProgress(job);
+          if (job.result !== null) return job.result;
+        }
+      }
+    },
+  });
+
   return {
     baseUrl,
     jobs: () => get('/v1/jobs', JobList),
-    job: (id: string) => get(`/v1/jobs/${id}`, JobView),
-    async createJob(spec: unknown): Promise<JobView> {
-      return JobView.parse(await (await send('/v1/jobs', withJson('POST', spec))).json());
-    },
-    async cancelJob(id: string): Promise<JobView> {
-      return JobView.parse(await (await send(`/v1/jobs/${id}`, withJson('DELETE', {}))).json());
-    },
-    async actOnJob(id: string, action: 'pause' | 'resume' | 'redrive', body: unknown = {}): Promise<JobView> {
-      return JobView.parse(await (await send(`/v1/jobs/${id}/${action}`, withJson('POST', body))).json());
-    },
+    /** Training jobs; those of any kind are under `any`. */
+    ...jobCalls<TrainView>(TrainView),
+    any: jobCalls<JobView>(JobView),
     models: () => get('/v1/models', ModelList),
     /** What the model reads. @param path `/v2/models/{m}` or with a version */
     inputs: async (path: string) => (await get(path, ModelMetadata)).inputs,
@@ -108,20 +128,6 @@ export function createClient(baseUrl: string, token?: string) {
       body: z.infer<typeof MoveChannelRequest>,
     ): Promise<void> {
       await send(`/v1/models/${model}/channels/${channel}`, withJson('POST', body));
-    },
-
-    /** Follows a job to its end, whatever connection is lost in between. */
-    async follow(id: string, onProgress: (job: JobView) => void): Promise<JobResult> {
-      for (;;) {
-        const { body } = await send(`/v1/jobs/${id}/events`);
-        const events = body?.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
-        for await (const event of events ?? []) {
-          if (event.event !== 'progress') continue;
-          const job = JobView.parse(JSON.parse(event.data));
-          onProgress(job);
-          if (job.result !== null) return job.result;
-        }
-      }
     },
 
     /** @param path `/v2/models/{m}/infer` or with a version */

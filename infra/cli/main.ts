@@ -1,6 +1,7 @@
 /** The `causeway` command. Exit codes: 0 done, 1 it could not be done, 2 it was asked wrongly, 130 interrupted. */
 import { Command, CommanderError } from 'commander';
 import { Fault } from '../../core/errors.ts';
+import { batchCommand, evaluateCommand, mapCommand } from './commands/batch.ts';
 import { buildCommand } from './commands/build.ts';
 import { explainCommand } from './commands/explain.ts';
 import { gradcheckCommand } from './commands/gradcheck.ts';
@@ -20,6 +21,9 @@ const program = new Command('causeway')
   .addCommand(importCommand())
   .addCommand(buildCommand())
   .addCommand(trainCommand())
+  .addCommand(batchCommand())
+  .addCommand(evaluateCommand())
+  .addCommand(mapCommand())
   .addCommand(jobsCommand())
   .addCommand(predictCommand())
   .addCommand(explainCommand())

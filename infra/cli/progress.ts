@@ -1,5 +1,5 @@
 /** A job's progress in one line. */
-import type { JobView } from '../../core/contracts/job.ts';
+import type { TrainView } from '../../core/contracts/job.ts';
 import { count, duration, headline, megabytes } from './output.ts';
 
 const BAR_WIDTH = 24;
@@ -9,7 +9,7 @@ export function progressBar(share: number): string {
   return '█'.repeat(full) + '░'.repeat(BAR_WIDTH - full);
 }
 
-export function progressLine(job: JobView): string {
+export function progressLine(job: TrainView): string {
   if (job.status === 'queued') return 'queued';
   const last = job.history.at(-1);
   const parts = [
@@ -31,7 +31,7 @@ export function progressLine(job: JobView): string {
 }
 
 /** What the job's tasks exchanged through the store for each epoch. @returns undefined where nothing was counted yet */
-export function trafficLine({ bytes, history }: JobView): string | undefined {
+export function trafficLine({ bytes, history }: TrainView): string | undefined {
   const epochs = history.at(-1)?.epoch;
   if (bytes === null || epochs === undefined) return undefined;
   const { up, down, mergeRead, mergeWritten } = bytes;

@@ -6,11 +6,13 @@
 import { writeFile } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
+import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { createS3Client, s3Store } from '../../cloud/adapters/s3-store.ts';
 import { createSqsClient, sqsQueue } from '../../cloud/adapters/sqs-queue.ts';
 import { unfinishedTasks } from '../../core/jobs/resume.ts';
 import type { TaskQueue } from '../../core/queue/task-queue.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
+import { watchInbox } from './inbox.ts';
 import { startEventSourceMapping } from './lambda/event-source-mapping.ts';
 import { createFunction, type LambdaFunction } from './lambda/function.ts';
 import { startFunctionUrl } from './lambda/function-url.ts';
@@ -149,6 +151,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       log,
     });
     undo.push(() => mapping.stop());
+    const sendMessage = async (message: object) => {
+      await sqsClient.send(
+        new SendMessageCommand({ QueueUrl: sqs.queueUrl, MessageBody: JSON.stringify(message) }),
+      );
+    };
+    undo.push(watchInbox({ store, send: sendMessage, log }));
     const urls = {
       router: edge.routerUrl,
       s3: edge.s3Url,

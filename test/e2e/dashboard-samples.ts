@@ -1,5 +1,6 @@
 /** Jobs, releases and traffic as a small MNIST deployment has them after its first hour. */
-import type { JobView } from '../../core/contracts/job.ts';
+import type { FanOutView } from '../../core/contracts/fan-out.ts';
+import type { TrainView } from '../../core/contracts/job.ts';
 import type { Metrics } from '../../core/contracts/primitives.ts';
 import type { Release } from '../../core/contracts/release.ts';
 import type { RoutingView, TargetView } from '../../core/contracts/routing.ts';
@@ -20,7 +21,7 @@ const minutesAgo = (minutes: number) => new Date(Date.now() - minutes * 60_000).
 const UPDATE_BYTES = 4 * 3 * 101_770 * 4;
 
 /** Loss and accuracy fall off and saturate as a small MLP's do, with the wobble of one round's rows. */
-const history = (rounds: number): JobView['history'] =>
+const history = (rounds: number): TrainView['history'] =>
   Array.from({ length: rounds }, (_, round) => {
     const epoch = ((round + 1) * EPOCHS) / ROUNDS;
     const wobble = 0.008 * Math.sin(round * 2.1);
@@ -34,7 +35,7 @@ const history = (rounds: number): JobView['history'] =>
   });
 
 /** A job with `round` rounds committed; every figure follows from that. */
-export function jobAt(round: number, changes: Partial<JobView> = {}): JobView {
+export function jobAt(round: number, changes: Partial<TrainView> = {}): TrainView {
   const samples = (round * ROWS * EPOCHS) / ROUNDS;
   return {
     job: RUNNING_JOB,
@@ -64,14 +65,34 @@ export function jobAt(round: number, changes: Partial<JobView> = {}): JobView {
   };
 }
 
+export const BATCH_JOB = 'job_01k2batch000';
+
+/** A batch inference with `partsDone` of eight parts behind it. */
+export const batchAt = (partsDone: number): FanOutView => ({
+  job: BATCH_JOB,
+  kind: 'batch',
+  model: 'mnist',
+  dataset: { name: 'mnist', version: 1 },
+  status: 'running',
+  acceptedAt: minutesAgo(0.1),
+  parts: 8,
+  partsDone,
+  rows: 60_000,
+  rowsDone: partsDone * 7_500,
+  rowsPerSecond: 21_400,
+  seconds: 1.4,
+  secondsLeft: 2.5,
+  result: null,
+});
+
 const hex = (digit: string) => digit.repeat(64);
 
 export const endedJob = (
   job: string,
   release: number,
   accuracy: number,
-  changes: Partial<JobView> = {},
-): JobView =>
+  changes: Partial<TrainView> = {},
+): TrainView =>
   jobAt(ROUNDS, {
     job,
     status: 'succeeded',
@@ -90,7 +111,7 @@ export const endedJob = (
   });
 
 /** A language model's job that has ended: its perplexity falls by orders of magnitude. */
-export function languageJob(rounds: number, metrics: Metrics, changes: Partial<JobView> = {}): JobView {
+export function languageJob(rounds: number, metrics: Metrics, changes: Partial<TrainView> = {}): TrainView {
   const job = endedJob(RUNNING_JOB, 1, 0, changes);
   const history = job.history.slice(0, rounds).map((point, i) => {
     const loss = 2 + 3 * Math.exp(-i / 3);
@@ -100,7 +121,7 @@ export function languageJob(rounds: number, metrics: Metrics, changes: Partial<J
   return { ...job, model: 'stories', history, result };
 }
 
-const failedJob = (): JobView =>
+const failedJob = (): TrainView =>
   jobAt(3, {
     job: FAILED_JOB,
     status: 'failed',

@@ -61,13 +61,19 @@ export async function serveWorld(world: World): Promise<WorldServer> {
       if (path.startsWith(prefix)) throw new Fault(code, message);
   }
 
+  /** A job as the list has it. */
+  function summary(job: JobView): JobList['jobs'][number] {
+    if (job.kind !== 'train') return job;
+    const { history: _, ...rest } = job;
+    return rest;
+  }
+
   /** @returns the JSON to answer; undefined where the answer is a stream */
   function answer(request: IncomingMessage, response: ServerResponse, path: string): unknown {
     refuse(request, path);
     const [, , kind, name, part] = path.split('/');
     if (path === '/v1/routing') return RoutingView.parse(world.routing);
-    if (path === '/v1/jobs')
-      return JobList.parse({ jobs: world.jobs.map(({ history: _, ...summary }) => summary) });
+    if (path === '/v1/jobs') return JobList.parse({ jobs: world.jobs.map(summary) });
     if (kind === 'jobs' && part === 'events') {
       follow(response, jobOf(name));
       return undefined;

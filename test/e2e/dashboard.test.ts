@@ -7,6 +7,8 @@ import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { CHROMIUM, launchChromium, openDashboard, type OpenedPage, type View } from './dashboard-browser.ts';
 import {
+  BATCH_JOB,
+  batchAt,
   busyWorld,
   ENDED_JOB,
   endedJob,
@@ -127,6 +129,35 @@ describe.skipIf(CHROMIUM === undefined)('dashboard', () => {
     expect(await page.textContent('#job-status')).toContain('succeeded');
     expect(await page.textContent('#spoken')).toBe('Training of mnist succeeded: test accuracy 97.81 %');
     await expect.poll(textOf(page, '#models'), SOON).toContain('97.81 %');
+    expect(complaints).toEqual([]);
+  });
+
+  test('follows a batch inference, whose course is rows and not a curve', async () => {
+    const world = { ...busyWorld(), jobs: [batchAt(3), endedJob(ENDED_JOB, 2, 0.9778)] };
+    const { page, server, complaints } = await look(world);
+    await expect.poll(textOf(page, '#job-tiles'), SOON).toContain('Rows22,500 of 60,000');
+    expect(await page.textContent('#job-name')).toBe('mnist on mnist version 1');
+    expect(await page.getAttribute('#job-progress', 'aria-valuenow')).toBe('3');
+    expect(await page.locator('#loss-chart').isVisible()).toBe(false);
+    expect(await page.locator('#job-list a').first().textContent()).toContain('22,500 of 60,000 rows');
+
+    server.publish({
+      ...batchAt(8),
+      status: 'succeeded',
+      secondsLeft: 0,
+      result: {
+        v: 1,
+        job: BATCH_JOB,
+        status: 'succeeded',
+        endedAt: new Date().toISOString(),
+        rows: 60_000,
+        output: { manifest: `outputs/${BATCH_JOB}/manifest.json`, shards: 8, bytes: 2_400_000 },
+      },
+    });
+    await expect.poll(textOf(page, '#job-tiles'), SOON).toContain('Files8');
+    expect(await page.textContent('#spoken')).toContain('Batch inference of mnist succeeded');
+    await page.locator(`#job-list a[href="#${ENDED_JOB}"]`).click();
+    await expect.poll(() => page.locator('#loss-chart').isVisible(), SOON).toBe(true);
     expect(complaints).toEqual([]);
   });
 

@@ -64,7 +64,13 @@ async function train(
     },
   };
   const programs = recent<Promise<TrainingProgram>>(8);
-  const caches = { rows: shardCache(1e6), programs, states: recent<never>(4), documents: recent(64) };
+  const caches = {
+    rows: shardCache(1e6),
+    programs,
+    sessions: recent<never>(1),
+    states: recent<never>(4),
+    documents: recent(64),
+  };
   const context = { store, queue, runtime: nativeRuntime(), now: () => NOW, watchSeconds: 1, caches };
   await acceptJob(store, queue, { ...spec, ...change }, { job, now: NOW });
   for (let task = tasks.shift(); task !== undefined; task = tasks.shift())

@@ -1,11 +1,19 @@
 /** The object store both halves share: a bucket of this stack, or an R2 bucket that exists. */
 import { Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { BlockPublicAccess, Bucket, BucketEncryption, ObjectOwnership } from 'aws-cdk-lib/aws-s3';
+import {
+  BlockPublicAccess,
+  Bucket,
+  BucketEncryption,
+  type CfnBucket,
+  ObjectOwnership,
+} from 'aws-cdk-lib/aws-s3';
 import { Secret } from 'aws-cdk-lib/aws-secretsmanager';
 import { Construct } from 'constructs';
+import { INBOX_PREFIX, INBOX_SUFFIX } from '../../../core/contracts/keys.ts';
 import type { Binding } from './binding.ts';
 import type { R2Settings } from './settings.ts';
+import type { TaskQueue } from './task-queue.ts';
 
 /** Key patterns (IAM's `*` also matches `/`) as core/contracts/keys.ts lays them out. */
 export interface KeyAccess {
@@ -16,6 +24,8 @@ export interface KeyAccess {
 export interface ObjectStore {
   readonly bucketName: string;
   bind(access: KeyAccess): Binding;
+  /** Has the store tell the queue of each job spec that is put into the inbox. R2 has no notifications for SQS. */
+  announceInbox(tasks: TaskQueue): void;
 }
 
 /** Days after which a job's updates, commits and result go; what lasts, lasts as blobs and releases. */
@@ -43,6 +53,8 @@ class S3Store extends Construct implements ObjectStore {
         { id: 'jobs', prefix: 'jobs/', expiration: Duration.days(JOB_RETENTION_DAYS) },
         // The list of jobs must not name jobs whose objects are gone.
         { id: 'job-index', prefix: 'index/jobs/', expiration: Duration.days(JOB_RETENTION_DAYS) },
+        { id: 'inbox', prefix: 'inbox/', expiration: Duration.days(JOB_RETENTION_DAYS) },
+        { id: 'outbox', prefix: 'outbox/', expiration: Duration.days(JOB_RETENTION_DAYS) },
         { id: 'torn-uploads', abortIncompleteMultipartUploadAfter: Duration.days(1) },
       ],
     });
@@ -52,6 +64,29 @@ class S3Store extends Construct implements ObjectStore {
       reason:
         'Access logs would double the requests of a training round. Objects are immutable and create-only; who needs an audit trail turns on CloudTrail data events for the bucket.',
     });
+  }
+
+  /** Written into the bucket itself: CDK's own way is a function that may configure any bucket of the account. */
+  announceInbox(tasks: TaskQueue): void {
+    const bucket = this.#bucket.node.defaultChild as CfnBucket;
+    bucket.notificationConfiguration = {
+      queueConfigurations: [
+        {
+          event: 's3:ObjectCreated:*',
+          queue: tasks.queue.queueArn,
+          filter: {
+            s3Key: {
+              rules: [
+                { name: 'prefix', value: INBOX_PREFIX },
+                { name: 'suffix', value: INBOX_SUFFIX },
+              ],
+            },
+          },
+        },
+      ],
+    };
+    // S3 tests whether it may send when the notification is made.
+    bucket.node.addDependency(tasks.admitBuckets());
   }
 
   bind({ read, write }: KeyAccess): Binding {
@@ -95,6 +130,8 @@ class R2Store extends Construct implements ObjectStore {
     this.#endpoint = endpoint;
     this.#credentials = Secret.fromSecretNameV2(this, 'Credentials', credentialsSecret).secretArn;
   }
+
+  announceInbox(): void {}
 
   /** R2's tokens know no key prefixes: make the token for this one bucket, object read and write. */
   bind(): Binding {

@@ -31,11 +31,12 @@ export class CausewayStack extends Stack {
     super(scope, id, props);
     const store = createObjectStore(this, settings.r2);
     const tasks = new TaskQueue(this, 'Tasks', { workTimeout: FLEET_TIMEOUT });
+    store.announceInbox(tasks);
     const token = new TokenSecret(this, 'Token');
 
     const fleet = new ServiceFunction(this, 'Fleet', {
       entry: 'cloud/training/handler.ts',
-      description: 'Causeway fleet: plan, shard, merge, watch, release',
+      description: 'Causeway fleet: plan, shard, merge, watch, release; execute, gather, recheck',
       memoryMb: ONE_CPU_MB,
       timeout: FLEET_TIMEOUT,
       onnxRuntime: true,
@@ -43,8 +44,17 @@ export class CausewayStack extends Stack {
       // A job spec may also come as a message: the fleet then accepts the job and files it as the API would.
       .bind(
         store.bind({
-          read: ['datasets/*', 'blobs/*', 'jobs/*', 'models/*'],
-          write: ['blobs/*', 'jobs/*', 'index/jobs/*', 'models/*/releases/*', 'models/*/channels/*'],
+          // Of outputs only what another delivery wrote first.
+          read: ['datasets/*', 'blobs/*', 'jobs/*', 'models/*', 'outputs/*', 'inbox/*'],
+          write: [
+            'blobs/*',
+            'jobs/*',
+            'index/jobs/*',
+            'models/*/releases/*',
+            'models/*/channels/*',
+            'outputs/*',
+            'outbox/*',
+          ],
         }),
       )
       .bind(tasks.bindSender())

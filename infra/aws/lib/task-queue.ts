@@ -1,7 +1,7 @@
 /** The fleet's clock: one queue of tasks, and the queue of those that failed too often. */
-import { Duration } from 'aws-cdk-lib';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import { Queue, QueueEncryption } from 'aws-cdk-lib/aws-sqs';
+import { Duration, Stack } from 'aws-cdk-lib';
+import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { Queue, QueueEncryption, QueuePolicy } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import type { Binding } from './binding.ts';
 
@@ -78,6 +78,24 @@ export class TaskQueue extends Construct {
       statements: [new PolicyStatement({ sid, actions, resources: [this.deadLetters.queueArn] })],
       wildcards: NO_WILDCARDS,
     };
+  }
+
+  /**
+   * Lets buckets of this account send their notifications. The bucket cannot be named: it is made after the policy that
+   * it needs, and so has no name yet.
+   * @returns the policy
+   */
+  admitBuckets(): QueuePolicy {
+    this.queue.addToResourcePolicy(
+      new PolicyStatement({
+        sid: 'AnnounceInbox',
+        actions: ['sqs:SendMessage'],
+        principals: [new ServicePrincipal('s3.amazonaws.com')],
+        resources: [this.queue.queueArn],
+        conditions: { StringEquals: { 'aws:SourceAccount': Stack.of(this).account } },
+      }),
+    );
+    return this.queue.node.findAll().find((child) => child instanceof QueuePolicy)!;
   }
 
   #statement(sid: string, ...actions: string[]): PolicyStatement {

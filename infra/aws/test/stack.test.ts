@@ -80,14 +80,18 @@ describe('permissions', () => {
       ...LOGS,
       's3:GetObject /blobs/*',
       's3:GetObject /datasets/*',
+      's3:GetObject /inbox/*',
       's3:GetObject /jobs/*',
       's3:GetObject /models/*',
+      's3:GetObject /outputs/*',
       's3:ListBucket',
       's3:PutObject /blobs/*',
       's3:PutObject /index/jobs/*',
       's3:PutObject /jobs/*',
       's3:PutObject /models/*/channels/*',
       's3:PutObject /models/*/releases/*',
+      's3:PutObject /outbox/*',
+      's3:PutObject /outputs/*',
       'sqs:DeleteMessage',
       'sqs:GetQueueAttributes',
       'sqs:ReceiveMessage',
@@ -136,7 +140,38 @@ describe('resources', () => {
     const [bucket] = Object.values(template.findResources('AWS::S3::Bucket'));
     const rules = bucket!['Properties'].LifecycleConfiguration.Rules as Record<string, string>[];
     const expiring = rules.filter((rule) => 'ExpirationInDays' in rule).map((rule) => rule['Prefix']);
-    expect(expiring).toEqual(['jobs/', 'index/jobs/']);
+    expect(expiring).toEqual(['jobs/', 'index/jobs/', 'inbox/', 'outbox/']);
+  });
+
+  test('the bucket tells the task queue of job specs in the inbox, and may do so before it is made', () => {
+    const [bucket] = Object.values(template.findResources('AWS::S3::Bucket'));
+    expect(bucket!['Properties'].NotificationConfiguration.QueueConfigurations).toEqual([
+      {
+        Event: 's3:ObjectCreated:*',
+        Filter: {
+          S3Key: {
+            Rules: [
+              { Name: 'prefix', Value: 'inbox/' },
+              { Name: 'suffix', Value: '.json' },
+            ],
+          },
+        },
+        Queue: { 'Fn::GetAtt': [expect.stringMatching(/^Tasks/), 'Arn'] },
+      },
+    ]);
+    const policies = Object.entries(template.findResources('AWS::SQS::QueuePolicy')).filter(([, policy]) =>
+      JSON.stringify(policy).includes('s3.amazonaws.com'),
+    );
+    expect(policies).toHaveLength(1);
+    const [id, policy] = policies[0]!;
+    expect(bucket!['DependsOn']).toContain(id);
+    expect(policy['Properties'].PolicyDocument.Statement).toContainEqual(
+      expect.objectContaining({
+        Sid: 'AnnounceInbox',
+        Action: 'sqs:SendMessage',
+        Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+      }),
+    );
   });
 
   test('a task stays invisible for six timeouts, and is set aside after five deliveries', () => {

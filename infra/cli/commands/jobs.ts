@@ -1,10 +1,13 @@
 import { Command } from 'commander';
-import type { JobView } from '../../../core/contracts/job.ts';
+import type { FanOutResult } from '../../../core/contracts/fan-out.ts';
+import type { JobList, JobResult, JobView } from '../../../core/contracts/job.ts';
 import type { Spent } from '../../../core/contracts/usage.ts';
 import { requestsOf } from '../../../core/costs/usage.ts';
 import { connect } from '../connection.ts';
+import { fanOutLine, fanOutOutcome } from '../fan-out.ts';
 import { count, duration, headline, printJson, table } from '../output.ts';
 import { progressLine, trafficLine } from '../progress.ts';
+import { download } from './batch.ts';
 import { type ConnectionOptions, withConnection } from './options.ts';
 import { type LimitOptions, limitsOf, withLimits } from './train/limits.ts';
 import { outcome } from './train.ts';
@@ -20,24 +23,24 @@ export function jobsCommand(): Command {
       if (options.json === true) return printJson(jobs);
       const rows = jobs.map((job) => [
         job.job,
+        job.kind,
         job.model,
         job.status,
-        `${job.round}/${job.rounds}`,
-        count(job.samplesPerSecond),
+        ...progressCells(job),
         testFigure(job),
         job.acceptedAt,
       ]);
-      console.log(table(['JOB', 'MODEL', 'STATUS', 'ROUND', 'SAMPLES/S', 'TEST', 'ACCEPTED'], rows));
+      console.log(table(['JOB', 'KIND', 'MODEL', 'STATUS', 'DONE', 'ROWS/S', 'TEST', 'ACCEPTED'], rows));
     },
   );
 
   withConnection(command.command('show').argument('<job>').description('one job')).action(
     async (id: string, options: ConnectionOptions) => {
-      const job = await (await connect(options)).job(id);
+      const job = await (await connect(options)).any.job(id);
       if (options.json === true) return printJson(job);
-      console.log(progressLine(job));
-      if (job.result !== null)
-        console.log(`${outcome(job.model, job.result)} after ${duration(job.seconds)}`);
+      console.log(anyProgressLine(job));
+      if (job.result !== null) console.log(`${anyOutcome(job, job.result)} after ${duration(job.seconds)}`);
+      if (job.kind !== 'train') return;
       const traffic = trafficLine(job);
       if (traffic !== undefined) console.log(traffic);
       if (job.spent !== undefined) console.log(spentLine(job.spent));
@@ -46,13 +49,13 @@ export function jobsCommand(): Command {
 
   withConnection(command.command('follow').argument('<job>').description('follow a job to its end')).action(
     async (id: string, options: ConnectionOptions) => {
-      const client = await connect(options);
-      const { model } = await client.job(id);
-      const result = await client.follow(id, (job) => {
-        if (options.json !== true) console.log(progressLine(job));
+      const { any } = await connect(options);
+      const job = await any.job(id);
+      const result = await any.follow(id, (now) => {
+        if (options.json !== true) console.log(anyProgressLine(now));
       });
       if (options.json === true) printJson(result);
-      else console.log(outcome(model, result));
+      else console.log(anyOutcome(job, result));
       if (result.status !== 'succeeded') process.exitCode = 1;
     },
   );
@@ -60,8 +63,7 @@ export function jobsCommand(): Command {
   withConnection(
     command.command('cancel').argument('<job>').description('end a job, releasing nothing'),
   ).action(async (id: string, options: ConnectionOptions) => {
-    const job = await (await connect(options)).cancelJob(id);
-    shown(id, options, job);
+    shown(id, options, await (await connect(options)).any.cancelJob(id));
   });
 
   const acting = (name: 'pause' | 'resume', description: string) =>
@@ -81,6 +83,16 @@ export function jobsCommand(): Command {
   ).action(async (id: string, options: ConnectionOptions & LimitOptions) =>
     shown(id, options, await act(options, id, 'redrive', limitsOf(options))),
   );
+
+  withConnection(
+    command
+      .command('download')
+      .argument('<job>')
+      .description("a job's files, checked against its manifest")
+      .option('--to <folder>', 'where to (default: a folder of the name of the job)'),
+  ).action((id: string, options: ConnectionOptions & { readonly to?: string }) =>
+    download(options, id, options.to ?? id),
+  );
   return command;
 }
 
@@ -90,7 +102,7 @@ async function act(
   action: 'pause' | 'resume' | 'redrive',
   body: unknown = {},
 ): Promise<JobView> {
-  return (await connect(options)).actOnJob(id, action, body);
+  return (await connect(options)).any.actOnJob(id, action, body);
 }
 
 function shown(id: string, options: ConnectionOptions, job: JobView): void {
@@ -103,6 +115,20 @@ function spentLine(spent: Spent): string {
   return `spent: ${duration(spent.functionSeconds)} of functions, ${requests}, ${spent.dollars.toPrecision(3)} dollars`;
 }
 
-function testFigure({ result }: Pick<JobView, 'result'>): string {
-  return (result?.status === 'succeeded' ? headline(result.metrics) : undefined) ?? '';
+type Listed = JobList['jobs'][number];
+
+/** How far it is, and how quick. */
+const progressCells = (job: Listed): string[] =>
+  job.kind === 'train'
+    ? [`${job.round}/${job.rounds}`, count(job.samplesPerSecond)]
+    : [`${job.partsDone}/${job.parts}`, count(job.rowsPerSecond)];
+
+const anyProgressLine = (job: JobView) => (job.kind === 'train' ? progressLine(job) : fanOutLine(job));
+
+/** @param result of this job, and so of its kind */
+const anyOutcome = ({ kind, model }: Pick<JobView, 'kind' | 'model'>, result: JobResult | FanOutResult) =>
+  kind === 'train' ? outcome(model, result as JobResult) : fanOutOutcome(kind, result as FanOutResult);
+
+function testFigure({ result }: Listed): string {
+  return (result?.status === 'succeeded' ? headline(result.metrics ?? {}) : undefined) ?? '';
 }

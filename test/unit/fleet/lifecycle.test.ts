@@ -1,7 +1,7 @@
 /** Pause, resume, redrive, cancel, deadlines and budgets: the API and the handlers, in virtual time. */
 import { describe, expect, test } from 'vitest';
 import { createApi } from '../../../cloud/api/app.ts';
-import { JobView } from '../../../core/contracts/job.ts';
+import { TrainView } from '../../../core/contracts/job.ts';
 import { clockwork, type ClockworkOptions } from './clockwork.ts';
 import { JOB } from './world.ts';
 
@@ -29,7 +29,7 @@ async function withApi(options: ClockworkOptions = {}) {
       ...(method === 'GET' ? {} : { body: JSON.stringify(body) }),
     });
     const answer: unknown = await response.json();
-    return { status: response.status, answer, view: response.ok ? JobView.parse(answer) : undefined };
+    return { status: response.status, answer, view: response.ok ? TrainView.parse(answer) : undefined };
   };
   return { ...job, ask, exhumed };
 }

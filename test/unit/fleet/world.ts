@@ -92,6 +92,7 @@ export function coldCaches(): FleetCaches {
     programs: recent<Promise<TrainingProgram>>(1),
     states: recent<never>(4),
     documents: recent(64),
+    sessions: recent(1),
   };
 }
 

@@ -53,7 +53,7 @@ describe('accepting a job', () => {
 
   test('settles the dataset version, stores the spec and queues the plan', async () => {
     const accepted = await accept(spec);
-    expect(accepted.spec.dataset).toEqual({ name: 'd', version: 1 });
+    expect(accepted.spec).toMatchObject({ kind: 'train', dataset: { name: 'd', version: 1 } });
     expect(sent).toEqual([
       { v: 1, kind: 'plan', job: 'job_00000001' },
       { v: 1, kind: 'watch', job: 'job_00000001', round: 0 },

@@ -19,11 +19,11 @@ export interface LossOptions {
 
 const LOSSES = LossSpec.options.map(({ shape }) => shape.kind.value);
 
-export function withLoss(command: Command): Command {
+/** @param otherwise the loss where none is named; null: none */
+export function withLoss(command: Command, otherwise: LossKind | null = 'softmax-cross-entropy'): Command {
+  const loss = new Option('--loss <name>', 'what to minimise').choices(LOSSES);
   return command
-    .addOption(
-      new Option('--loss <name>', 'what to minimise').choices(LOSSES).default('softmax-cross-entropy'),
-    )
+    .addOption(otherwise === null ? loss : loss.default(otherwise))
     .option('--output <name>', 'graph output the loss is taken of (default: the first)')
     .option('--target <tensor>', 'dataset tensor with the truth', 'label')
     .option('--mask <tensor>', 'dataset tensor with the weight of each element')

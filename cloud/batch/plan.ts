@@ -1,0 +1,91 @@
+/** Splitting: settles what a spec left open, cuts the work into parts and writes the plan, create-only. */
+import { outputForm } from '../../core/autodiff/losses/form.ts';
+import {
+  type AcceptedFanOut,
+  FanOutPlan,
+  type FanOutKind,
+  type FanOutSpec,
+} from '../../core/contracts/fan-out.ts';
+import type { LossSpec } from '../../core/contracts/loss.ts';
+import { jobPlanKey } from '../../core/contracts/keys.ts';
+import { Fault } from '../../core/errors.ts';
+import { itemsOf } from '../../core/fan-out/items.ts';
+import { boundOutputs, rowBytes, rowRanges, runsOf } from '../../core/fan-out/ranges.ts';
+import { settleBatch, type Settled, settleEvaluated, settle } from '../../core/fan-out/settle.ts';
+import type { Range } from '../../core/jobs/schedule.ts';
+import type { OutputForm } from '../../core/metrics/evaluation.ts';
+import { decodeModel } from '../../core/onnx/model.ts';
+import { getBlob } from '../../core/storage/blobs.ts';
+import { getJson, putJson } from '../../core/storage/json.ts';
+import type { ObjectStore } from '../../core/storage/object-store.ts';
+
+/** @returns the plan that is stored: where another delivery was quicker, that one's */
+export async function planFanOut(
+  { store, now }: { readonly store: ObjectStore; readonly now: () => Date },
+  { job, spec: asked }: AcceptedFanOut,
+): Promise<FanOutPlan> {
+  const key = jobPlanKey(job);
+  const earlier = await getJson(store, key, FanOutPlan);
+  if (earlier !== undefined) return earlier;
+  const { spec, model, parts, form } = await split(store, asked);
+  const plan: FanOutPlan = {
+    v: 1,
+    job,
+    spec,
+    model,
+    ...(form === undefined ? {} : { form }),
+    parts,
+    plannedAt: now().toISOString(),
+  };
+  if ((await putJson(store, key, plan, 'create')).kind === 'written') return plan;
+  const first = await getJson(store, key, FanOutPlan);
+  if (first === undefined) throw new Fault('unavailable', `${key} was refused but cannot be read`);
+  return first;
+}
+
+interface Split extends Settled {
+  readonly parts: Range[];
+  readonly form?: OutputForm;
+}
+
+async function split(store: ObjectStore, asked: FanOutSpec): Promise<Split> {
+  switch (asked.kind) {
+    case 'batch': {
+      const settled = await settleBatch(store, asked);
+      const { spec, release, manifest } = settled;
+      const outputs = boundOutputs(release.signature, manifest.tensors, spec.inputs);
+      const kept = outputs.filter(({ name }) => spec.outputs?.includes(name) ?? true);
+      return { ...settled, parts: rowRanges(manifest.splits[spec.split]!, spec.shards, rowBytes(kept)) };
+    }
+    case 'evaluate': {
+      const settled = await settleEvaluated(store, asked);
+      const { spec, manifest, model } = settled;
+      // Outputs are scored as they come: none is kept.
+      const parts = rowRanges(manifest.splits[spec.split]!, spec.shards, 0);
+      return { ...settled, parts, form: await formOf(store, model, spec.loss) };
+    }
+    case 'map': {
+      const settled = await settle(store, asked);
+      const items = await itemsOf(store, asked);
+      return { ...settled, parts: runsOf(items.length, asked.itemsPerPart) };
+    }
+  }
+}
+
+export async function formOf(
+  store: ObjectStore,
+  model: string,
+  loss: LossSpec | undefined,
+): Promise<OutputForm> {
+  if (loss === undefined) throw new Fault('internal', 'an evaluation was settled without a loss');
+  return outputForm(decodeModel(await getBlob(store, model)), loss);
+}
+
+/** @throws Fault `internal` where the plan is of another kind */
+export function specOfKind<K extends FanOutKind>(
+  { job, spec }: FanOutPlan,
+  kind: K,
+): Extract<FanOutSpec, { kind: K }> {
+  if (spec.kind !== kind) throw new Fault('internal', `${job} is a job of kind ${spec.kind}, not ${kind}`);
+  return spec as Extract<FanOutSpec, { kind: K }>;
+}

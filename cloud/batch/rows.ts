@@ -1,0 +1,28 @@
+/** The rows of a part, and a reason that names them where they cannot be had. */
+import type { BatchSpec, EvaluateSpec, FanOutPlan } from '../../core/contracts/fan-out.ts';
+import type { Columns } from '../../core/datasets/columns.ts';
+import { readManifest, readRows } from '../../core/datasets/read.ts';
+import { Fault } from '../../core/errors.ts';
+import type { BatchContext } from './context.ts';
+
+export async function partRows(
+  { store, caches }: BatchContext,
+  { parts }: FanOutPlan,
+  { dataset, split }: Pick<BatchSpec | EvaluateSpec, 'dataset' | 'split'>,
+  part: number,
+): Promise<{ readonly start: number; readonly columns: Columns }> {
+  const range = parts[part];
+  if (range === undefined) throw new RangeError(`no part ${part}`);
+  const { start, end } = range;
+  try {
+    const manifest = await readManifest(store, dataset.name, dataset.version);
+    return { start, columns: await readRows(store, manifest, split, range, caches.rows) };
+  } catch (thrown) {
+    if (!(thrown instanceof Fault)) throw thrown;
+    // A damaged shard names itself; whoever mends it wants to know which rows are missing.
+    throw new Fault(thrown.code, `rows ${start} to ${end - 1} of ${split}: ${thrown.message}`, {
+      field: 'dataset',
+      cause: thrown,
+    });
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * Split, execute, merge over at-least-once delivery, without a coordinator: the parts of a plan are announced as
+ * tasks; each writes its report create-only, and the one that sees all of them there announces the gathering, which
+ * reads the keys it knows, never a LIST, and writes the result create-only. Everything may happen twice, in any order,
+ * or die half-way: what is written first counts, and what is missing is announced again by a delayed `recheck`.
+ */
+import { type FanOutPlan, FanOutResult, PartReport } from '../contracts/fan-out.ts';
+import { jobResultKey, outputManifestKey, partReportKey } from '../contracts/keys.ts';
+import { parse } from '../contracts/parse.ts';
+import type { TaskQueue } from '../queue/task-queue.ts';
+import { getJson, putJson } from '../storage/json.ts';
+import type { ObjectStore } from '../storage/object-store.ts';
+import { type FanOutWork, rowsOfPlan } from './work.ts';
+
+export interface FanOutContext {
+  readonly store: ObjectStore;
+  readonly queue: TaskQueue;
+  readonly now: () => Date;
+  /** Seconds after which it is looked whether parts are still being done. */
+  readonly watchSeconds: number;
+}
+
+/** Objects asked for at the same time. */
+const AT_ONCE = 32;
+
+/** Announces parts (all, or those given), and the recheck that looks after them. @param done parts done by now */
+export async function announceParts(
+  { queue, watchSeconds }: FanOutContext,
+  { job, parts }: FanOutPlan,
+  which: readonly number[] = [...parts.keys()],
+  done = 0,
+): Promise<void> {
+  await Promise.all([
+    queue.send(which.map((part) => ({ v: 1, kind: 'execute', job, part }))),
+    queue.send([{ v: 1, kind: 'recheck', job, done }], { delaySeconds: watchSeconds }),
+  ]);
+}
+
+/**
+ * Task `execute`.
+ * @param redelivered an earlier delivery may have died after its report and before what comes of it
+ */
+export async function executePart(
+  context: FanOutContext,
+  work: FanOutWork,
+  plan: FanOutPlan,
+  part: number,
+  redelivered: boolean,
+): Promise<void> {
+  const { store, queue } = context;
+  const { job } = plan;
+  if (plan.parts[part] === undefined) throw new RangeError(`job ${job} has no part ${part}`);
+  const key = partReportKey(job, part);
+  const [ended, done] = await Promise.all([hasResult(store, job), store.head(key)]);
+  if (ended) return;
+  if (done === undefined) {
+    const report = parse(PartReport, await work.execute(plan, part), 'internal');
+    const outcome = await putJson(store, key, report, 'create');
+    // Refused: a copy of this task was quicker. That one looks whether all parts are there.
+    if (outcome.kind === 'refused' && !redelivered) return;
+  } else if (!redelivered) return;
+  if (await isComplete(store, plan, part)) await queue.send([{ v: 1, kind: 'gather', job }]);
+}
+
+/** Task `gather`. */
+export async function gatherParts(
+  { store, now }: FanOutContext,
+  work: FanOutWork,
+  plan: FanOutPlan,
+): Promise<void> {
+  const { job } = plan;
+  if (await hasResult(store, job)) return;
+  const reports = await eachInTurn([...plan.parts.keys()], (part) =>
+    getJson(store, partReportKey(job, part), PartReport),
+  );
+  const present = reports.filter((report) => report !== undefined);
+  // A part is missing: its own task announces the gathering again, or the recheck does.
+  if (present.length < plan.parts.length) return;
+  const { figures, manifest } = work.merge(plan, present);
+  // First the manifest, then the result that names it. A refusal means that the very same is there.
+  if (manifest !== undefined) await putJson(store, outputManifestKey(job), manifest, 'create');
+  const shards = manifest?.shards ?? [];
+  const result = parse(
+    FanOutResult,
+    {
+      v: 1,
+      job,
+      status: 'succeeded',
+      rows: rowsOfPlan(plan),
+      ...figures,
+      ...(manifest === undefined
+        ? {}
+        : {
+            output: {
+              manifest: outputManifestKey(job),
+              shards: shards.length,
+              bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0),
+            },
+          }),
+      endedAt: now().toISOString(),
+    },
+    'internal',
+  );
+  await putJson(store, jobResultKey(job), result, 'create');
+}
+
+/**
+ * Task `recheck`: some time after the last look, are parts still being done? Missing ones are announced again only
+ * where none was done since: while the fleet works through a long queue, the rest waits in it.
+ * @param before parts done at the last look
+ */
+export async function recheckParts(context: FanOutContext, plan: FanOutPlan, before: number): Promise<void> {
+  const { store, queue } = context;
+  const { job } = plan;
+  if (await hasResult(store, job)) return;
+  const present = await eachInTurn([...plan.parts.keys()], (part) => store.head(partReportKey(job, part)));
+  const missing = present.flatMap((report, part) => (report === undefined ? [part] : []));
+  const done = present.length - missing.length;
+  if (missing.length === 0) await queue.send([{ v: 1, kind: 'gather', job }]);
+  await announceParts(context, plan, done > before ? [] : missing, done);
+}
+
+async function hasResult(store: ObjectStore, job: string): Promise<boolean> {
+  return (await store.head(jobResultKey(job))) !== undefined;
+}
+
+/**
+ * Whether every part has its report. Those announced after `part` are looked at first, one, then two, four …: as long
+ * as any is missing it is most likely the next, and the look costs one request.
+ */
+async function isComplete(store: ObjectStore, { job, parts }: FanOutPlan, part: number): Promise<boolean> {
+  const others = Array.from({ length: parts.length - 1 }, (_, n) => (part + 1 + n) % parts.length);
+  let size = 1;
+  for (let start = 0; start < others.length;) {
+    const looked = others.slice(start, start + size);
+    start += size;
+    size = Math.min(AT_ONCE, size * 2);
+    const found = await Promise.all(looked.map((other) => store.head(partReportKey(job, other))));
+    if (found.includes(undefined)) return false;
+  }
+  return true;
+}
+
+async function eachInTurn<T>(parts: readonly number[], ask: (part: number) => Promise<T>): Promise<T[]> {
+  const answers: T[] = [];
+  for (let start = 0; start < parts.length; start += AT_ONCE)
+    answers.push(...(await Promise.all(parts.slice(start, start + AT_ONCE).map(ask))));
+  return answers;
+}
