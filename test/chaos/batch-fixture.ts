@@ -87,8 +87,11 @@ export async function createWorld(): Promise<World> {
   const context: FleetContext = {
     store,
     queue: {
-      send: (sent, options) => {
-        (options?.delaySeconds === undefined ? tasks : delayed).push(...sent);
+      send: (sent, { delaySeconds = 0 } = {}) => {
+        for (const task of sent) {
+          const seconds = typeof delaySeconds === 'number' ? delaySeconds : delaySeconds(task);
+          (seconds === 0 ? tasks : delayed).push(task);
+        }
         return Promise.resolve();
       },
     },
