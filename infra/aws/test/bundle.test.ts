@@ -82,6 +82,7 @@ function loadElsewhere(name: string): string {
       AWS_REGION: 'eu-west-1',
       CAUSEWAY_BUCKET: 'bucket',
       CAUSEWAY_QUEUE_URL: 'https://queue.example/tasks',
+      CAUSEWAY_DEAD_LETTER_URL: 'https://queue.example/dead',
       CAUSEWAY_TOKEN_SECRET_ARN: 'arn:example',
     },
   });
