@@ -4,6 +4,7 @@ import { Fault } from '../../core/errors.ts';
 import { batchCommand, evaluateCommand, mapCommand } from './commands/batch.ts';
 import { buildCommand } from './commands/build.ts';
 import { explainCommand } from './commands/explain.ts';
+import { gcCommand } from './commands/gc.ts';
 import { gradcheckCommand } from './commands/gradcheck.ts';
 import { gradientsCommand } from './commands/gradients.ts';
 import { importCommand } from './commands/import/command.ts';
@@ -28,6 +29,7 @@ const program = new Command('causeway')
   .addCommand(predictCommand())
   .addCommand(explainCommand())
   .addCommand(modelsCommand())
+  .addCommand(gcCommand())
   .addCommand(quantizeCommand())
   .addCommand(gradientsCommand())
   .addCommand(gradcheckCommand())
