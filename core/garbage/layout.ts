@@ -38,6 +38,8 @@ interface Row {
   readonly judge: (facts: Facts, ...parts: string[]) => Judgement;
   /** Is what it names needed because of it? Asked only of what is kept; left out: no. */
   readonly counts?: (facts: Pick<Facts, 'jobs'>, ...parts: string[]) => boolean;
+  /** Of its text, what counts for nothing. */
+  readonly except?: RegExp;
 }
 
 const always = () => true;
@@ -119,6 +121,8 @@ const LAYOUT: readonly Row[] = [
     pattern: /^jobs\/([^/]+)\/rounds\/(\d+)\/commit\.json$/,
     judge: ofJob('how a round went'),
     counts: ({ jobs }, job, round) => mayNeed(jobs.get(job), Number(round)),
+    // The state before it, which the commit before names where it is still needed.
+    except: /"base":"[0-9a-f]{64}"/,
   },
   {
     what: 'updates and checkpoints',
@@ -156,3 +160,9 @@ export function counts(facts: Facts, key: string): boolean {
   if (found?.row.counts === undefined) return false;
   return found.row.judge(facts, ...found.parts).keep && found.row.counts(facts, ...found.parts);
 }
+
+/** @param text of the object: @returns what of it counts */
+export const countingText = (key: string, text: string): string => {
+  const except = rowOf(key)?.row.except;
+  return except === undefined ? text : text.replace(except, '');
+};

@@ -12,7 +12,7 @@ import { Fault } from '../errors.ts';
 import { readControl } from '../jobs/control.ts';
 import { getJson } from '../storage/json.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
-import { counts, type Facts, judge, type Judgement, type JobStanding } from './layout.ts';
+import { countingText, counts, type Facts, judge, type Judgement, type JobStanding } from './layout.ts';
 
 const READS_AT_ONCE = 16;
 /** Of a file that is not JSON, its beginning: a safetensors header names what an update comes with. */
@@ -144,7 +144,7 @@ async function namesIn(
   const whole = key.endsWith('.json') || size <= HEADER_BYTES;
   const object = await store.get(key, whole ? {} : { range: { start: 0, end: HEADER_BYTES } });
   // Of a job that was live a moment ago an object may be gone with it: then it needs nothing either.
-  const text = object === undefined ? '' : decoder.decode(object.body);
+  const text = object === undefined ? '' : countingText(key, decoder.decode(object.body));
   const found = [...new Set(text.match(/(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/g) ?? [])];
   names.set(key, found);
   return found;
