@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DeleteObjectCommand,
   GetObjectCommand,
+  type GetObjectCommandOutput,
   HeadObjectCommand,
   ListObjectsV2Command,
   PutObjectCommand,
@@ -28,6 +29,11 @@ export { createS3Client } from './s3-client.ts';
  */
 const CONFLICT_ATTEMPTS = 6;
 const CONFLICT_WAIT_MS = 25;
+/**
+ * Reads of an object whose body broke off. The SDK repeats requests, but hands a body on before it has come: whether it
+ * is whole is for the reader to see.
+ */
+const BODY_ATTEMPTS = 4;
 /** LIST's own limits. */
 const MAX_PAGE = 1_000;
 
@@ -68,6 +74,20 @@ const totalSize = (contentRange: string | undefined) => {
   return total === undefined ? undefined : Number(total);
 };
 
+/** @returns undefined where less came than was announced */
+async function wholeBody({ Body, ContentLength }: GetObjectCommandOutput) {
+  let bytes: Uint8Array;
+  try {
+    bytes = (await Body?.transformToByteArray()) ?? new Uint8Array();
+  } catch {
+    // The connection was lost on the way.
+    return undefined;
+  }
+  if (ContentLength !== undefined && bytes.length !== ContentLength) return undefined;
+  // The SDK types its bytes loosely: they are in an ArrayBuffer of their own, never a shared one.
+  return bytes as Uint8Array<ArrayBuffer>;
+}
+
 function conditionHeaders({ condition }: PutOptions): { IfNoneMatch?: string; IfMatch?: string } {
   if (condition === undefined) return {};
   return condition === 'create' ? { IfNoneMatch: '*' } : { IfMatch: condition.match };
@@ -84,7 +104,7 @@ const isRefusal = (thrown: unknown, options: PutOptions) =>
 const isMissing = (thrown: unknown) => s3Status(thrown) === 404 && s3Code(thrown) !== 'NoSuchBucket';
 
 export function s3Store({ client, bucket }: S3StoreOptions): ObjectStore {
-  async function get(key: string, range?: ByteRange): Promise<StoredObject> {
+  async function get(key: string, range?: ByteRange, attempt = 1): Promise<StoredObject> {
     const answer = await client.send(
       new GetObjectCommand({
         Bucket: bucket,
@@ -92,14 +112,17 @@ export function s3Store({ client, bucket }: S3StoreOptions): ObjectStore {
         ...(range === undefined ? {} : { Range: rangeHeader(key, range) }),
       }),
     );
-    const body = (await answer.Body?.transformToByteArray()) ?? new Uint8Array();
+    const body = await wholeBody(answer);
+    if (body === undefined) {
+      if (attempt < BODY_ATTEMPTS) return get(key, range, attempt + 1);
+      throw new Fault('unavailable', `could not get ${key}: its body broke off ${attempt} times`);
+    }
     const size = range === undefined ? body.length : totalSize(answer.ContentRange);
     if (range !== undefined && size !== undefined && range.end > size) {
       const message = `range [${range.start}, ${range.end}) is not inside ${key} of ${size} bytes`;
       throw new Fault('invalid', message, { field: 'range' });
     }
-    // The SDK types its bytes loosely: they are in an ArrayBuffer of their own, never a shared one.
-    return { ...info(key, size, answer), body: body as Uint8Array<ArrayBuffer> };
+    return { ...info(key, size, answer), body };
   }
 
   async function put(key: string, body: Uint8Array, options: PutOptions): Promise<PutOutcome> {
