@@ -161,7 +161,7 @@ export function counts(facts: Facts, key: string): boolean {
   return found.row.judge(facts, ...found.parts).keep && found.row.counts(facts, ...found.parts);
 }
 
-/** @param text of the object: @returns what of it counts */
+/** @returns what of an object's text counts */
 export const countingText = (key: string, text: string): string => {
   const except = rowOf(key)?.row.except;
   return except === undefined ? text : text.replace(except, '');
