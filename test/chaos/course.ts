@@ -12,7 +12,7 @@ import { Fault } from '../../core/errors.ts';
 import { unfinishedTasks } from '../../core/jobs/resume.ts';
 import type { TaskQueue } from '../../core/queue/task-queue.ts';
 import type { MemoryStore } from '../unit/memory-store.ts';
-import { DELIVERY, type Draw, faultOf, LATE, MEANWHILE, SEND_FAILS } from './faults.ts';
+import { DELIVERY, type Draw, faultOf, LATE, MEANWHILE, SEND } from './faults.ts';
 import { keyOf, type S3Answer, type S3Request, serveS3, storeOver } from './s3-service.ts';
 
 const MAX_RECEIVES = 5;
@@ -153,11 +153,14 @@ export function createCourse({ objects, clock, draw, tally, hasEnded }: CourseOp
       send: (tasks, { delaySeconds = 0 } = {}) =>
         request(warm, `send ${tasks.map(({ kind }) => kind).join()}`, async (id) => {
           await Promise.resolve();
-          const fails = chance(`send fails ${id}`, SEND_FAILS);
-          if (!fails || chance(`taken ${id}`, 0.5))
-            enqueue(tasks, typeof delaySeconds === 'number' ? () => delaySeconds : delaySeconds, id);
-          if (!fails) return;
-          count('send fails');
+          const delayOf = typeof delaySeconds === 'number' ? () => delaySeconds : delaySeconds;
+          for (let attempt = 0; attempt < SEND.tries; attempt++) {
+            const of = `${id} try ${attempt}`;
+            const fails = chance(`send fails ${of}`, SEND.fails);
+            if (!fails || chance(`taken ${of}`, SEND.taken)) enqueue(tasks, delayOf, of);
+            if (!fails) return;
+            count('send fails');
+          }
           throw new Fault('unavailable', 'the queue cannot be reached now');
         }),
     };

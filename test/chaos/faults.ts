@@ -34,8 +34,8 @@ export const DELIVERY = {
 
 /** Of messages sent: seconds they are late. */
 export const LATE = { chance: 0.3, seconds: 15 } as const;
-/** Of sends: the request fails, and half of the time its messages were taken all the same. */
-export const SEND_FAILS = 0.02;
+/** Of requests to the queue: no answer, and half of the time its messages were taken all the same. The SDK tries 3 times. */
+export const SEND = { fails: 0.05, taken: 0.5, tries: 3 } as const;
 /** Of requests: others run while this one is answered, and the clock jumps meanwhile. */
 export const MEANWHILE = { others: 0.08, clockJump: 0.005 } as const;
 

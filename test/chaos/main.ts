@@ -1,23 +1,39 @@
-/** `npm run test:chaos`: many disturbed jobs, or with `--seed N` one of them; `--jobs N` for another number. */
+/**
+ * `npm run test:chaos`: many disturbed jobs, then one whose whole stack is killed again and again. `-- --seed N`: one
+ * disturbed job; `--jobs N`, `--kills N`: other numbers, 0 for none.
+ */
 import { parseArgs } from 'node:util';
+import { killedStackReport } from './killed-stack.ts';
 import { describe, runSeeds } from './many.ts';
 import { nameOf } from './run.ts';
 
 const { values } = parseArgs({
-  options: { seed: { type: 'string' }, jobs: { type: 'string', default: '200' } },
+  options: {
+    seed: { type: 'string' },
+    jobs: { type: 'string', default: '200' },
+    kills: { type: 'string', default: '20' },
+  },
 });
-const seeds =
-  values.seed === undefined
-    ? Array.from({ length: Number(values.jobs) }, (_, n) => n)
-    : [Number(values.seed)];
+/** Of the job whose stack is killed: so many that twenty kills come before its end. */
+const EPOCHS = 100;
+const KILL_SEED = 1;
 
-// Jobs that are to fail say so on standard error, line by line: here that is what is expected.
-console.error = () => undefined;
+const one = values.seed === undefined ? undefined : Number(values.seed);
+const seeds = one === undefined ? Array.from({ length: Number(values.jobs) }, (_, n) => n) : [one];
+const kills = one === undefined ? Number(values.kills) : 0;
+
 const began = performance.now();
-const summary = await runSeeds(seeds, (seed, failure) => {
-  if (failure !== undefined || values.seed !== undefined)
-    console.log(`seed ${seed} (${nameOf(seed)}): ${failure ?? 'the bytes of the undisturbed job'}`);
-});
-console.log(describe(summary));
-console.log(`${((performance.now() - began) / 1000).toFixed(0)} s`);
-if (summary.failures.length > 0) process.exitCode = 1;
+const seconds = () => `${((performance.now() - began) / 1000).toFixed(0)} s`;
+if (seeds.length > 0) {
+  // Tasks that are to fail say so on standard error, line by line: here that is what is expected.
+  const { error } = console;
+  console.error = () => undefined;
+  const summary = await runSeeds(seeds, (seed, failure) => {
+    if (failure !== undefined || one !== undefined)
+      console.log(`seed ${seed} (${nameOf(seed)}): ${failure ?? 'the bytes of the undisturbed job'}`);
+  });
+  console.error = error;
+  console.log(`${describe(summary)}\n${seconds()}`);
+  if (summary.failures.length > 0) process.exitCode = 1;
+}
+if (kills > 0) console.log(`${await killedStackReport(kills, EPOCHS, KILL_SEED)}\n${seconds()}`);

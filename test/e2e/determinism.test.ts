@@ -1,9 +1,5 @@
 /** One job, one result: undisturbed, with every message delivered twice, and with the whole stack killed half-way. */
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import type { JobResult } from '../../core/contracts/job.ts';
 import { createClient } from '../../infra/cli/client.ts';
@@ -11,6 +7,7 @@ import { connectStore } from '../../infra/cli/connection.ts';
 import { duplicating } from '../../infra/local/lambda/faults.ts';
 import { type StackOptions, startStack } from '../../infra/local/stack.ts';
 import { prepareSmallJob, statesOf, temporaryState } from './small-job.ts';
+import { startProcess } from './stack-process.ts';
 
 interface Course {
   readonly result: JobResult;
@@ -34,48 +31,31 @@ async function runJob(options: Pick<StackOptions, 'wrapFleet'> = {}): Promise<Co
   }
 }
 
-const main = fileURLToPath(new URL('../../infra/cli/main.ts', import.meta.url));
-
-async function startProcess(stateDir: string) {
-  const child = spawn(process.execPath, [main, 'up', '--bare', '--port', '0', '--state', stateDir], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  let output = '';
-  for await (const chunk of child.stdout) {
-    output += String(chunk);
-    if (output.includes('Ctrl-C')) break;
-  }
-  const { routerUrl } = JSON.parse(await readFile(join(stateDir, 'stack.json'), 'utf8')) as {
-    routerUrl: string;
-  };
-  return { child, client: createClient(routerUrl) };
-}
-
 async function runKilledJob(): Promise<Course> {
   const state = await temporaryState();
-  const first = await startProcess(state.path);
+  const first = startProcess(state.path);
   try {
+    const client = await first.ready;
     const spec = await prepareSmallJob(await connectStore({ state: state.path }));
-    const { job } = await first.client.createJob(spec);
+    const { job } = await client.createJob(spec);
     const killed = once(first.child, 'exit');
-    await first.client
+    await client
       .follow(job, ({ round }) => {
         if (round >= 2) first.child.kill('SIGKILL');
       })
       .catch(() => 'the connection went with the process');
     await killed;
 
-    const second = await startProcess(state.path);
+    const second = startProcess(state.path);
     try {
-      const before = await second.client.job(job);
+      const again = await second.ready;
+      const before = await again.job(job);
       expect(before.round).toBeGreaterThanOrEqual(2);
-      const result = await second.client.follow(job, () => {});
-      const { rounds } = await second.client.job(job);
+      const result = await again.follow(job, () => {});
+      const { rounds } = await again.job(job);
       return { result, states: await statesOf(await connectStore({ state: state.path }), job, rounds) };
     } finally {
-      const stopped = once(second.child, 'exit');
-      second.child.kill('SIGINT');
-      await stopped;
+      await second.end('SIGINT');
     }
   } finally {
     first.child.kill('SIGKILL');
