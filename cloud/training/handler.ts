@@ -7,6 +7,7 @@ import { createS3Client, s3Store } from '../adapters/s3-store.ts';
 import { sqsDeadLetters } from '../adapters/sqs-dead-letters.ts';
 import { createSqsClient, sqsQueue } from '../adapters/sqs-queue.ts';
 import { PRICES } from '../../core/costs/prices.ts';
+import { refreshing } from '../../core/storage/refresh.ts';
 import { recent, shardCache } from './caches.ts';
 import type { FleetContext, LoadedModel } from './context.ts';
 import { dispatch } from './dispatch.ts';
@@ -20,10 +21,13 @@ function createContext(environment: NodeJS.ProcessEnv): FleetContext {
   const deadLetterUrl = environment['CAUSEWAY_DEAD_LETTER_URL'];
   const watchSeconds = integer(environment, 'CAUSEWAY_WATCH_SECONDS', { fallback: 300, range: [1, 900] });
   return {
-    store: s3Store({
-      client: createS3Client(environment),
-      bucket: required(environment, 'CAUSEWAY_BUCKET'),
-    }),
+    store: refreshing(
+      s3Store({
+        client: createS3Client(environment),
+        bucket: required(environment, 'CAUSEWAY_BUCKET'),
+      }),
+      Date.now,
+    ),
     queue: sqsQueue({
       client: sqs,
       queueUrl: required(environment, 'CAUSEWAY_QUEUE_URL'),

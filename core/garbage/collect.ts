@@ -42,6 +42,13 @@ export async function collectGarbage(store: ObjectStore, options: CollectOptions
   const victims = garbage(first);
   if (dryRun) return report(first, victims, isOld);
 
+  /** What was put again since the look is spared: see core/storage/refresh.ts. */
+  async function remove(judged: Judged): Promise<boolean> {
+    const object = await store.head(judged.object.key);
+    if (object === undefined || !isOld({ ...judged, object })) return false;
+    await store.delete(object.key);
+    return true;
+  }
   const removed: Judged[] = [];
   const doomed = new Set(victims.map(({ object }) => object.key));
   while (doomed.size > 0) {
@@ -52,9 +59,9 @@ export async function collectGarbage(store: ObjectStore, options: CollectOptions
     if (batch.length === 0) break;
     for (let start = 0; start < batch.length; start += DELETES_AT_ONCE) {
       const some = batch.slice(start, start + DELETES_AT_ONCE);
-      await Promise.all(some.map(({ object }) => store.delete(object.key)));
+      const gone = await Promise.all(some.map(remove));
       for (const judged of some) doomed.delete(judged.object.key);
-      removed.push(...some);
+      removed.push(...some.filter((_, i) => gone[i]));
       onProgress?.(removed.length, victims.length);
     }
   }

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { createS3Client, s3Store } from '../../cloud/adapters/s3-store.ts';
 import { Fault } from '../../core/errors.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
+import { refreshing } from '../../core/storage/refresh.ts';
 import { type Client, createClient } from './client.ts';
 
 export const DEFAULT_PORT = 8787;
@@ -39,15 +40,17 @@ export async function connect(options: { readonly state?: string; readonly url?:
 /** The bucket itself, for what is too large for the API: data and models. */
 export async function connectStore(options: { readonly state?: string }): Promise<ObjectStore> {
   const bucket = process.env['CAUSEWAY_BUCKET'];
-  if (bucket !== undefined) return s3Store({ client: createS3Client(process.env), bucket });
+  if (bucket !== undefined)
+    return refreshing(s3Store({ client: createS3Client(process.env), bucket }), Date.now);
   const running = await stackFile(stateDirectory(options.state));
   if (running === undefined) {
     const message =
       'no bucket: start the local stack with "causeway up", or set CAUSEWAY_BUCKET and the AWS variables';
     throw new Fault('unprocessable', message);
   }
-  return s3Store({
+  const local = s3Store({
     client: createS3Client(running.environment),
     bucket: running.environment['CAUSEWAY_BUCKET'] ?? '',
   });
+  return refreshing(local, Date.now);
 }

@@ -10,6 +10,7 @@ import type { TrainingProgram } from '../../cloud/training/engine/program.ts';
 import type { Task } from '../../core/contracts/task.ts';
 import { Fault } from '../../core/errors.ts';
 import { unfinishedTasks } from '../../core/jobs/resume.ts';
+import { refreshing } from '../../core/storage/refresh.ts';
 import type { TaskQueue } from '../../core/queue/task-queue.ts';
 import type { MemoryStore } from '../unit/memory-store.ts';
 import { DELIVERY, type Draw, faultOf, LATE, MEANWHILE, SEND } from './faults.ts';
@@ -166,7 +167,7 @@ export function createCourse({ objects, clock, draw, tally, hasEnded }: CourseOp
     };
     const warm: Warm = {
       context: {
-        store: storeOver(atStore),
+        store: refreshing(storeOver(atStore), () => clock.now + warm.skewMs),
         queue,
         runtime: nativeRuntime(),
         now: () => new Date(clock.now + warm.skewMs),
