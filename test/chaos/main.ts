@@ -15,7 +15,7 @@ const { values } = parseArgs({
   },
 });
 /** Of the job whose stack is killed: so many that twenty kills come before its end. */
-const EPOCHS = 100;
+const EPOCHS = 40;
 const KILL_SEED = 1;
 
 const one = values.seed === undefined ? undefined : Number(values.seed);
