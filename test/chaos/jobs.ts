@@ -33,6 +33,18 @@ export const JOBS: Readonly<Record<string, Partial<TrainRequest>>> = {
     shards: 5,
     strategy: { kind: 'local-sgd', localSteps: 3 },
   },
+  'a gradient a step, two mergers': {
+    strategy: { kind: 'all-reduce', mergers: 2 },
+    epochs: 1,
+  },
+  'outer momentum, 8 bits with error feedback': {
+    strategy: { kind: 'diloco', localSteps: 4, mergers: 2 },
+    compression: { values: 'int8', download: 'fp16' },
+  },
+  'rounds that overlap, the largest elements': {
+    strategy: { kind: 'bounded-staleness', localSteps: 4, staleness: 2 },
+    compression: { values: 'fp16', topK: { fraction: 0.1 } },
+  },
 };
 
 /** Imports the rows and the model. @returns the request */
