@@ -67,6 +67,8 @@ export interface CourseOptions {
   readonly draw?: Draw;
   readonly tally: Tally;
   readonly hasEnded: () => Promise<boolean>;
+  /** Before each delivery at which no function is at work. @returns tasks that somebody sends */
+  readonly between?: (id: string) => Promise<readonly Task[]>;
 }
 
 interface Execution {
@@ -88,7 +90,8 @@ interface Warm {
   skewMs: number;
 }
 
-export function createCourse({ objects, clock, draw, tally, hasEnded }: CourseOptions) {
+export function createCourse(options: CourseOptions) {
+  const { objects, clock, draw, tally, hasEnded, between = () => Promise.resolve([]) } = options;
   const messages: Message[] = [];
   const idle: Warm[] = [];
   const serve = serveS3(objects);
@@ -283,6 +286,8 @@ export function createCourse({ objects, clock, draw, tally, hasEnded }: CourseOp
         while (messages.length > 0) {
           if (tally.deliveries > MOST_DELIVERIES)
             throw new Error(`no end after ${MOST_DELIVERIES} deliveries`);
+          const id = `before ${tally.deliveries + 1}`;
+          enqueue(await between(id), () => 0, id);
           if (await deliverNext()) continue;
           if (messages.length > 0)
             clock.now = Math.max(clock.now, Math.min(...messages.map(({ dueAt }) => dueAt)));

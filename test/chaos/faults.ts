@@ -39,6 +39,14 @@ export const SEND = { fails: 0.05, taken: 0.5, tries: 3 } as const;
 /** Of requests: others run while this one is answered, and the clock jumps meanwhile. */
 export const MEANWHILE = { others: 0.08, clockJump: 0.005 } as const;
 
+/** Of deliveries before which no function is at work. */
+export const PEOPLE = {
+  /** Sweep the bucket, without a grace period. */
+  sweep: 0.03,
+  /** The job is stopped by a limit, the bucket swept, the job redriven. */
+  redrive: 0.01,
+} as const;
+
 export interface StoreFault {
   readonly name: string;
   /** Of requests that it concerns. */

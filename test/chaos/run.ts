@@ -2,12 +2,15 @@
 import { JobPlan, JobResult, RoundCommit } from '../../core/contracts/job.ts';
 import { blobKey, jobPlanKey, jobResultKey, releaseKey, roundCommitKey } from '../../core/contracts/keys.ts';
 import { collectGarbage } from '../../core/garbage/collect.ts';
+import type { Task } from '../../core/contracts/task.ts';
 import { acceptJob } from '../../core/jobs/accept.ts';
+import { readControl, writeControl } from '../../core/jobs/control.ts';
+import { nextTasks } from '../../core/jobs/resume.ts';
 import { getBlob } from '../../core/storage/blobs.ts';
-import { getJson } from '../../core/storage/json.ts';
+import { getJson, putJson } from '../../core/storage/json.ts';
 import { memoryStore, type MemoryStore } from '../unit/memory-store.ts';
 import { createCourse, emptyTally, type Tally } from './course.ts';
-import { drawFor } from './faults.ts';
+import { type Draw, drawFor, PEOPLE } from './faults.ts';
 import { JOBS, prepareJob } from './jobs.ts';
 
 const JOB = 'job_00000001';
@@ -36,17 +39,18 @@ export async function runJob(name: string, seed: number | undefined): Promise<Co
   const clock = { now: START };
   const objects = memoryStore(() => clock.now);
   const tally = emptyTally();
-  const hasEnded = async () => (await objects.head(jobResultKey(JOB))) !== undefined;
+  const hasEnded = async () => (await resultOf(objects)) !== undefined;
+  const draw = seed === undefined ? undefined : drawFor(seed);
   const course = createCourse({
     objects,
     clock,
     tally,
     hasEnded,
-    ...(seed === undefined ? {} : { draw: drawFor(seed) }),
+    ...(draw === undefined ? {} : { draw, between: (id) => people(objects, clock, draw, tally, id) }),
   });
   await acceptJob(objects, course.queue, await prepareJob(objects, name), { job: JOB, now: new Date(START) });
   await course.run();
-  const result = await getJson(objects, jobResultKey(JOB), JobResult);
+  const result = await resultOf(objects);
   if (result?.status !== 'succeeded') throw new Error(`the job ended as ${JSON.stringify(result)}`);
   if ((await objects.head(releaseKey('m', 2))) !== undefined) throw new Error('the job was released twice');
   const plan = (await getJson(objects, jobPlanKey(JOB), JobPlan))!;
@@ -55,6 +59,46 @@ export async function runJob(name: string, seed: number | undefined): Promise<Co
     states.push((await getJson(objects, roundCommitKey(JOB, round), RoundCommit))!.state);
   const left = await sweep(objects, [result.graph, states.at(-1)!]);
   return { graph: result.graph, states, left, tally, seconds: (clock.now - START) / 1000 };
+}
+
+/** Of the run that counts. */
+async function resultOf(objects: MemoryStore): Promise<JobResult | undefined> {
+  const { run } = await readControl(objects, JOB);
+  return getJson(objects, jobResultKey(JOB, run), JobResult);
+}
+
+/** What people do while the job runs. @returns what they send */
+async function people(
+  objects: MemoryStore,
+  clock: { readonly now: number },
+  draw: Draw,
+  tally: Tally,
+  id: string,
+): Promise<readonly Task[]> {
+  const count = (name: string) => tally.faults.set(name, (tally.faults.get(name) ?? 0) + 1);
+  const redrive = draw(`redrive ${id}`).uniform() < PEOPLE.redrive && (await resultOf(objects)) === undefined;
+  const control = await readControl(objects, JOB);
+  const at = new Date(clock.now).toISOString();
+  if (redrive) {
+    const stopped = {
+      v: 1,
+      job: JOB,
+      status: 'stopped',
+      reason: 'late',
+      limit: 'deadline',
+      rounds: 0,
+      endedAt: at,
+    };
+    await putJson(objects, jobResultKey(JOB, control.run), JobResult.parse(stopped), 'create');
+  }
+  if (redrive || draw(`sweep ${id}`).uniform() < PEOPLE.sweep) {
+    count('swept while it ran');
+    await collectGarbage(objects, { now: clock.now + 86_400_000, olderThanMs: 0 });
+  }
+  if (!redrive) return [];
+  count('stopped, swept, redriven');
+  await writeControl(objects, { v: 1, job: JOB, at, action: 'redrive' }, control);
+  return nextTasks(objects, JOB);
 }
 
 /** Whatever the faults left, the collector takes it, and what is needed stays. @returns the blobs that stay */
