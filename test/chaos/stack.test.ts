@@ -6,7 +6,7 @@ test(
   'a job whose stack is killed three times ends with the same bytes, and gc takes what that left',
   { timeout: 240_000 },
   async () => {
-    const report = await killedStackReport(3, 6, 2);
+    const report = await killedStackReport(3, 4, 2);
     console.log(report);
     expect(report).toContain('the same bytes');
   },

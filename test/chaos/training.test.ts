@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { STORE_FAULTS } from './faults.ts';
 import { describe, runSeeds } from './many.ts';
 
-const JOBS = 16;
+const JOBS = 14;
 
 // Tasks that are to fail say so.
 beforeAll(() => void vi.spyOn(console, 'error').mockImplementation(() => undefined));
