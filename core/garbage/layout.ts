@@ -19,6 +19,8 @@ export interface Facts {
   readonly jobs: ReadonlyMap<string, JobStanding>;
   /** By folder of a dataset's version, the files that its manifest names. */
   readonly datasets: ReadonlyMap<string, ReadonlySet<string>>;
+  /** Jobs whose output has a manifest: it is whole. */
+  readonly outputs: ReadonlySet<string>;
   /** By SHA-256 of a blob, the key of an object that names it. */
   readonly named: ReadonlyMap<string, string>;
 }
@@ -123,6 +125,19 @@ const LAYOUT: readonly Row[] = [
     counts: ({ jobs }, job, round) => mayNeed(jobs.get(job), Number(round)),
     // The state before it, which the commit before names where it is still needed.
     except: /"base":"[0-9a-f]{64}"/,
+  },
+  {
+    what: 'job documents',
+    pattern: /^jobs\/([^/]+)\/parts\/\d+\.json$/,
+    judge: ofJob('a part of it is done'),
+  },
+  {
+    what: 'outputs',
+    pattern: /^outputs\/([^/]+)\/.+$/,
+    judge: ({ jobs, outputs }, job) => {
+      if (outputs.has(job)) return keep('its manifest is there');
+      return jobs.get(job)?.kind === 'live' ? keep('its job may go on with it') : drop('it has no manifest');
+    },
   },
   {
     what: 'updates and checkpoints',

@@ -44,6 +44,7 @@ export async function survey(store: ObjectStore, memory: Memory = emptyMemory())
   const facts = {
     jobs: await jobsOf(store, objects, byKey),
     datasets: await datasetsOf(store, objects, memory),
+    outputs: new Set(objects.flatMap(({ key }) => /^outputs\/([^/]+)\/manifest\.json$/.exec(key)?.[1] ?? [])),
     named: new Map<string, string>(),
   };
   const isBlob = (key: string) => key.startsWith(blobKey(''));

@@ -183,6 +183,7 @@ export function createCourse(options: CourseOptions) {
           }),
           states: recent(4),
           documents: recent(64),
+          sessions: recent(2),
         },
       },
       execution: undefined,

@@ -12,6 +12,9 @@ import {
   jobResultKey,
   jobSpecKey,
   lostShardKey,
+  outputManifestKey,
+  outputShardKey,
+  partReportKey,
   releaseKey,
   roundCommitKey,
   shardPartKey,
@@ -129,12 +132,25 @@ class Bucket {
   }
 }
 
+/** Of a job that is split and merged: failed ones cannot go on. */
+async function fanOut(bucket: Bucket, n: number): Promise<void> {
+  const job = `job_fan0000${n}`;
+  const status = (['live', 'succeeded', 'cancelled', 'failed'] as const)[bucket.random.below(4)]!;
+  await bucket.put(jobSpecKey(job), { kind: 'batch' }, true);
+  await bucket.put(partReportKey(job, 0), { part: 0 }, true);
+  const kept = status === 'live' || status === 'succeeded';
+  await bucket.put(outputShardKey(job, 0, 'csv'), Uint8Array.of(1), kept);
+  if (status === 'succeeded') await bucket.put(outputManifestKey(job), { rows: 1 }, true);
+  if (status !== 'live') await bucket.put(jobResultKey(job), { status }, true);
+}
+
 async function randomBucket(seed: number): Promise<Bucket> {
   const bucket = new Bucket(seed);
   const { random } = bucket;
   for (let n = 0; n < random.below(5); n++) await bucket.dataset('d', n + 1);
   for (let n = 0; n < random.below(4); n++) await bucket.release('m', n + 1);
   for (let n = 0; n < random.below(6); n++) await bucket.job(n + 1);
+  for (let n = 0; n < random.below(4); n++) await fanOut(bucket, n);
   for (let n = 0; n < random.below(6); n++) await bucket.blob(false);
   await bucket.put('notes/of-somebody-else.txt', Uint8Array.of(1), true);
   return bucket;
