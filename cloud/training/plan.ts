@@ -11,6 +11,7 @@ import { chooseBesideAdapters, chooseParameters, withWeightDecay } from '../../c
 import { part, planRounds } from '../../core/jobs/schedule.ts';
 import { decodeModel, encodeModel } from '../../core/onnx/model.ts';
 import { signatureOf } from '../../core/onnx/signature.ts';
+import { checkCascade } from '../../core/routing/cascade/check.ts';
 import { matchesAny } from '../../core/patterns.ts';
 import { getBlob, putBlob } from '../../core/storage/blobs.ts';
 import { getJson, putJson } from '../../core/storage/json.ts';
@@ -39,6 +40,7 @@ async function writePlan(context: FleetContext, { job, spec }: AcceptedJob): Pro
   const rows = manifest.splits[spec.splits.train]?.rows ?? 0;
   const given = decodeModel(await getBlob(store, spec.model.graph));
   const model = initializeParameters(given, spec.parameters.initialize, spec.seed);
+  if (spec.release.cascade !== undefined) checkCascade(spec.release.cascade, model, spec.loss);
   const column = (tensor: string) => {
     const described = manifest.tensors[tensor];
     if (described === undefined) throw new Fault('unprocessable', `the dataset has no tensor ${tensor}`);

@@ -79,6 +79,7 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
     },
     metrics,
     ...(spec.release.routing === undefined ? {} : { routing: spec.release.routing }),
+    ...(spec.release.cascade === undefined ? {} : { cascade: spec.release.cascade }),
     lineage: { job, dataset: plan.dataset, graph: spec.model.graph },
     createdAt: now().toISOString(),
   }));

@@ -36,7 +36,7 @@ const TargetRow = z.strictObject({
 
 /** A look at the targets: for the first attempt, for one beside it that is late, for one after it failed. */
 const DecisionRow = z.strictObject({
-  kind: z.enum(['first', 'hedge', 'fallback']),
+  kind: z.enum(['first', 'hedge', 'fallback', 'cascade']),
   /** Since the request arrived. */
   atMs: Ms,
   /** Of the deadline. */

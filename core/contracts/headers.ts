@@ -12,9 +12,16 @@ export const REQUEST_HEADERS = {
   costCeiling: 'x-causeway-cost-ceiling',
   /** `fp32` or `int8`, asked by the router of a target that has both. */
   variant: 'x-causeway-variant',
+  /** `off`, or a cascade such as `threshold=0.9`: says what the release's does not, docs/cascade.md. */
+  cascade: 'x-causeway-cascade',
   requestId: 'x-request-id',
   traceparent: 'traceparent',
 } as const;
+
+/** Values of {@link REQUEST_HEADERS.cascade} that are no cascade; the second is the router's own. */
+export const CASCADE_OFF = 'off';
+/** Off, and only some rows of what a client asked: the model's rows must not depend on each other. */
+export const CASCADE_PART = 'part';
 
 /** Answered by the router. */
 export const RESPONSE_HEADERS = {
@@ -22,7 +29,7 @@ export const RESPONSE_HEADERS = {
   target: 'x-causeway-target',
   /** A short machine-readable phrase, see core/routing. */
   reason: 'x-causeway-reason',
-  /** Why the answer is less than it might have been: `variant`, a less exact one gave it, in time. */
+  /** Why the answer is less than it might have been: `variant`, or what became of a cascade; docs/routing.md has all. */
   degraded: 'x-causeway-degraded',
   requestId: 'x-request-id',
   serverTiming: 'server-timing',
@@ -43,6 +50,10 @@ export const TARGET_HEADERS = {
   batch: 'x-causeway-batch',
   /** `1` where the model had to be loaded for this request. */
   cold: 'x-causeway-cold',
+  /** In a cascade, the rows of the answer that are hard: `none`, `0-3,7` or `all`. */
+  hard: 'x-causeway-hard',
+  /** In a cascade, the model to be asked about them: `name` or `name/version`; left out: the same one. */
+  large: 'x-causeway-large',
 } as const;
 
 /** Told by an inference target to the router, beside the answer and not to the client: core/routing/told.ts. */

@@ -1,5 +1,6 @@
 /** A training job: what is asked (spec), what was decided (plan), what came of it (commits, result). */
 import { z } from 'zod';
+import { CascadeSpec } from './cascade.ts';
 import { AcceptedFanOut, FANOUT_SPECS, FanOutView } from './fan-out.ts';
 import { LossSpec } from './loss.ts';
 import { Gate } from './metric.ts';
@@ -47,6 +48,7 @@ export const TrainSpec = z.strictObject({
        */
       int8: z.strictObject({ tolerance: z.number().min(0).default(0.005) }).optional(),
       routing: RoutingDefaults.optional(),
+      cascade: CascadeSpec.optional(),
     })
     .prefault({}),
 });

@@ -34,6 +34,12 @@ export const partReportPrefix = (job: string) => `jobs/${job}/parts/`;
 export const partReportKey = (job: string, part: number) => `${partReportPrefix(job)}${part}.json`;
 export const roundCommitKey = (job: string, round: number) => `jobs/${job}/rounds/${round}/commit.json`;
 
+/** Of a model, and of a day as `2026-01-31`. The same rows are kept once a day, under the SHA-256 of the file. */
+export const hardExamplesPrefix = (model: string, day = '') =>
+  `hard-examples/${model}/${day === '' ? '' : `${day}/`}`;
+export const hardExampleKey = (model: string, day: string, sha256: string) =>
+  `${hardExamplesPrefix(model, day)}${sha256}.safetensors`;
+
 /**
  * Jobs, newest first: LIST returns keys in ascending order only, so the time is counted down from a fixed far end
  * and zero-padded. The object repeats the job id.

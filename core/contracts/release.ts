@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { CascadeSpec } from './cascade.ts';
 import { DTYPE_NAMES } from '../tensors/dtypes.ts';
 import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, V1 } from './primitives.ts';
 import { RoutingDefaults } from './routing-defaults.ts';
@@ -65,6 +66,8 @@ export const Release = z.strictObject({
   metrics: Metrics,
   /** For requests that do not say it themselves. */
   routing: RoutingDefaults.optional(),
+  /** Holds for every request that does not say otherwise. */
+  cascade: CascadeSpec.optional(),
   lineage: z.strictObject({
     job: JobId,
     dataset: z.strictObject({ name: Name, version: Ordinal }),

@@ -16,6 +16,8 @@ export interface InferCall {
   readonly body: Uint8Array;
   /** How long the answer is waited for. */
   readonly deadlineMs: number;
+  /** As in the request's header; undefined: nothing is said. */
+  readonly cascade?: string | undefined;
   /** The caller's name for this call, to take it back with. */
   readonly ticket: string;
 }

@@ -53,6 +53,7 @@ interface Demand {
   readonly deadlineAt: number;
   readonly signal?: { readonly aborted: boolean };
   readonly variant?: VariantName | undefined;
+  readonly cascade?: string | undefined;
 }
 
 export function createInfer(
@@ -113,19 +114,26 @@ export function createInfer(
     headers[TARGET_HEADERS.cold] = outcome.cold ? '1' : '0';
     headers[TARGET_HEADERS.batch] = String(outcome.rows);
     if (outcome.told !== undefined) headers[TOLD_HEADER] = outcome.told;
+    const { judged } = outcome;
+    if (judged !== undefined) {
+      headers[TARGET_HEADERS.hard] = judged.hardRows;
+      if (judged.large !== undefined) headers[TARGET_HEADERS.large] = judged.large;
+    }
     return { status: 200, headers, body: outcome.body };
   }
 
   return {
     async overHttp(request, model, version, defer) {
       const reply = await answer(model, version, defer, async (startedAt) => {
-        const deadlineAt = startedAt + deadlineOf(request.headers);
-        const variant = variantOf(request.headers);
-        return { deadlineAt, variant, body: await readJsonBytes(request, config.maxBodyBytes) };
+        const { headers } = request;
+        const deadlineAt = startedAt + deadlineOf(headers);
+        const variant = variantOf(headers);
+        const cascade = headers.get(REQUEST_HEADERS.cascade) ?? undefined;
+        return { deadlineAt, variant, cascade, body: await readJsonBytes(request, config.maxBodyBytes) };
       });
       return toResponse(reply);
     },
-    async directly({ model, version, variant, body, deadlineMs, ticket }, defer) {
+    async directly({ model, version, variant, body, deadlineMs, cascade, ticket }, defer) {
       const signal = { aborted: false };
       calls.set(ticket, signal);
       try {
@@ -133,6 +141,7 @@ export function createInfer(
           body,
           deadlineAt: startedAt + deadlineMs,
           variant,
+          cascade,
           signal,
         }));
       } finally {

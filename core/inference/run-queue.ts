@@ -21,12 +21,16 @@ export interface RunRequest extends Work {
   readonly deadlineAt: number;
   /** Not computed once it is aborted. */
   readonly signal?: { readonly aborted: boolean } | undefined;
+  /** Only some rows of a client's: `independent` must be known, and is found out where it is not. */
+  readonly part?: boolean;
 }
 
 export interface RunResult {
   readonly values: Values;
   /** In the run that computed them. */
   readonly rows: number;
+  /** Whether rows of the model are known not to change each other. */
+  readonly independent: boolean;
 }
 
 export interface RunQueue {
@@ -55,7 +59,7 @@ interface Entry extends RunRequest {
   waited: boolean;
   /** Its batch failed: it runs by itself, so that it fails for its own faults only. */
   alone: boolean;
-  result: RunResult | undefined;
+  result: Omit<RunResult, 'independent'> | undefined;
   failure: { readonly thrown: unknown } | undefined;
   wake: () => void;
 }
@@ -114,6 +118,7 @@ export function createRunQueue(session: ModelSession, options: RunQueueOptions):
     limits.maxDelayMs > 0 &&
     independent !== false &&
     !entry.waited &&
+    entry.result === undefined &&
     !arrival.alone() &&
     entries.reduce((rows, { rows: more }) => rows + more, 0) < limits.maxRows;
 
@@ -147,7 +152,7 @@ export function createRunQueue(session: ModelSession, options: RunQueueOptions):
   const smallEnough = ({ rows, bytes }: Entry) =>
     limits !== undefined && 2 * rows <= limits.maxRows && 2 * bytes <= limits.maxBytes;
 
-  function settle(entry: Entry, outcome: RunResult | { readonly thrown: unknown }): void {
+  function settle(entry: Entry, outcome: NonNullable<Entry['result' | 'failure']>): void {
     if ('thrown' in outcome) entry.failure = outcome;
     else entry.result = outcome;
     entry.wake();
@@ -207,12 +212,13 @@ export function createRunQueue(session: ModelSession, options: RunQueueOptions):
 
   return {
     async run(request, arrival, defer) {
-      const { inputs, outputs, deadlineAt, signal } = request;
+      const { inputs, outputs, deadlineAt, signal, part = false } = request;
       const entry: Entry = {
         inputs,
         outputs,
         deadlineAt,
         signal,
+        part,
         rows: rowsOf(inputs),
         bytes: bytesOf(inputs),
         waited: false,
@@ -224,8 +230,12 @@ export function createRunQueue(session: ModelSession, options: RunQueueOptions):
       entries.push(entry);
       arrival.here();
       for (;;) {
-        if (entry.result !== undefined) return entry.result;
         if (entry.failure !== undefined) throw entry.failure.thrown;
+        if (entry.result !== undefined) {
+          const { values, rows } = entry.result;
+          if (!part || independent !== undefined) return { values, rows, independent: independent === true };
+          trial ??= { inputs, answer: values };
+        }
         const busy = session.busy?.();
         if (running) await wait(untilWoken(entry), defer, IDLE_MS, () => entry.wake());
         else if (busy !== undefined) await wait(busy, defer);

@@ -1,5 +1,6 @@
 /** Serving without HTTP: which release, its session, the run. The app puts it behind the Open Inference Protocol. */
 import type { Release } from '../contracts/release.ts';
+import { CASCADE_PART, REQUEST_HEADERS } from '../contracts/headers.ts';
 import { releaseKey } from '../contracts/keys.ts';
 import { Fault } from '../errors.ts';
 import type { VariantName } from '../registry/variant-names.ts';
@@ -9,8 +10,10 @@ import { headOf } from '../storage/sequence.ts';
 import { type Arrival, createArrivals } from './arrivals.ts';
 import type { Defer } from './background.ts';
 import { hasBatchAxis } from './batch.ts';
+import { type Judged, judged, judgingOf } from './cascade.ts';
 import { type Choice, createCatalog } from './catalog.ts';
 import type { BatchLimits, InferenceConfig } from './config.ts';
+import type { KeepHardExample } from './hard-examples.ts';
 import { parseInferRequest } from './protocol/request.ts';
 import { encodeInferResponse } from './protocol/response.ts';
 import { type After, createRunQueue, type RunQueue } from './run-queue.ts';
@@ -32,6 +35,8 @@ export interface InferenceResult {
   readonly rows: number;
   /** To the router, see core/routing/told.ts; undefined: nothing. */
   readonly told: string | undefined;
+  /** Where the request is part of a cascade. */
+  readonly judged: Judged | undefined;
 }
 
 /** @see InferenceService.infer */
@@ -46,6 +51,8 @@ export interface InferenceRequest {
   readonly signal?: { readonly aborted: boolean };
   /** Wanted before what is usual here; a release that has none of the kind is served all the same. */
   readonly variant?: VariantName | undefined;
+  /** What the request says of a cascade, as its header has it; undefined: nothing. */
+  readonly cascade?: string | undefined;
 }
 
 export interface InferenceService {
@@ -76,6 +83,8 @@ export interface ServiceOptions {
   readonly after: After;
   /** Told of failures no client hears of. */
   readonly report: (thrown: unknown) => void;
+  /** What a cascade found hard is given to it; left out: nothing is kept. */
+  readonly keepHardExample?: KeepHardExample | undefined;
 }
 
 export function createInferenceService(options: ServiceOptions): InferenceService {
@@ -139,12 +148,24 @@ export function createInferenceService(options: ServiceOptions): InferenceServic
 
   return {
     begin: (model, version, now) => begin(version === undefined ? model : `${model}/${version}`, now),
-    async infer({ model, version, body, deadlineAt, signal, variant: asked }, arrival, defer) {
+    async infer({ model, version, body, deadlineAt, signal, variant: asked, cascade }, arrival, defer) {
       const choice = await catalog.resolve(model, version, defer);
       const { release } = choice;
       const { id, inputs, outputs } = parseInferRequest(body, release.signature);
       return leased(choice, asked, defer, async ({ session, cold, variant }) => {
-        const { values, rows } = await session.run({ inputs, outputs, deadlineAt, signal }, arrival, defer);
+        const judging = judgingOf(release, variant, cascade);
+        const computed =
+          judging === undefined || outputs.includes(judging.output) ? outputs : [...outputs, judging.output];
+        const part = cascade === CASCADE_PART;
+        const work = { inputs, outputs: computed, deadlineAt, signal, part };
+        const { values, rows, independent } = await session.run(work, arrival, defer);
+        if (part && !independent) throw notByPart(release);
+        const verdict = judging && judged(judging, values);
+        if (verdict !== undefined)
+          options.keepHardExample?.(
+            { model, release: release.release, variant, judging: judging!, judged: verdict, inputs, values },
+            defer,
+          );
         const named = outputs.map((name) => ({ name, value: values[name]! }));
         return {
           body: encodeInferResponse({ model, release: release.release, id, outputs: named }),
@@ -153,6 +174,7 @@ export function createInferenceService(options: ServiceOptions): InferenceServic
           cold: cold || choice.cold,
           rows,
           told: tellOf(release),
+          judged: verdict,
         };
       });
     },
@@ -171,6 +193,12 @@ export function createInferenceService(options: ServiceOptions): InferenceServic
     },
   };
 }
+
+/** The router hears it, and asks again with all rows. */
+const notByPart = ({ model }: Release) =>
+  new Fault('unprocessable', `rows of ${model} change each other: it cannot be asked about some of them`, {
+    field: REQUEST_HEADERS.cascade,
+  });
 
 /**
  * Reads one of a release's files, verifies its SHA-256 and loads it.

@@ -37,6 +37,7 @@ export const REASONS = [
   'fallback',
   'hedge',
   'degraded',
+  'hard',
 ] as const;
 export type Reason = (typeof REASONS)[number];
 
@@ -54,6 +55,8 @@ export interface RouteRequest {
   readonly costCeiling?: number | undefined;
   /** Milliseconds left until the client stops waiting. */
   readonly deadlineMs: number;
+  /** Answered by the small model of a cascade first: at the edge, if it can be. */
+  readonly isCascade?: boolean;
   /** Failed this very request already, or are at it. */
   readonly tried: readonly TargetId[];
 }

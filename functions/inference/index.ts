@@ -5,18 +5,25 @@ import { createInferenceApp, type InferenceApp } from '../../core/inference/app.
 import { CALL_BYTES, type InferCall, type Reply } from '../../core/inference/call.ts';
 import { EDGE_CONFIG } from '../../core/inference/config.ts';
 import { toResponse } from '../../core/inference/infer.ts';
+import {
+  createHardExamples,
+  hardExampleLimits,
+  type HardExampleVariables,
+} from '../../core/inference/hard-examples.ts';
 import { configured, type Overrides } from '../../core/inference/overrides.ts';
 import { r2Store } from './r2-store.ts';
 import { wasmRuntime } from './runtime.ts';
 
-interface Env extends Overrides {
+interface Env extends Overrides, HardExampleVariables {
   readonly BUCKET: R2Bucket;
 }
 
-const createServing = (env: Env) =>
-  createInferenceApp({
+const createServing = (env: Env) => {
+  const store = r2Store(env.BUCKET);
+  const limits = hardExampleLimits(env);
+  return createInferenceApp({
     runtime: wasmRuntime(),
-    store: r2Store(env.BUCKET),
+    store,
     config: configured(EDGE_CONFIG, env),
     clock: () => performance.now(),
     after(ms, wake) {
@@ -24,8 +31,14 @@ const createServing = (env: Env) =>
       return () => clearTimeout(timer);
     },
     defer: (c) => (work) => c.executionCtx.waitUntil(work),
-    report: (thrown) => console.error(describe(thrown)),
+    report,
+    keepHardExample:
+      limits &&
+      createHardExamples({ store, limits, wallClock: () => Date.now(), random: () => Math.random(), report }),
   });
+};
+
+const report = (thrown: unknown) => console.error(describe(thrown));
 
 const describe = (thrown: unknown) =>
   thrown instanceof Error ? `${thrown.message}\n${thrown.stack ?? ''}` : String(thrown);

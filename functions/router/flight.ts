@@ -146,7 +146,7 @@ function alarm(ms: number) {
 }
 
 /** An edge Worker's clock stands still while it computes: what it says of its time is nothing. */
-function resultOf(host: TargetId, outcome: Outcome): AttemptResult {
+export function resultOf(host: TargetId, outcome: Outcome): AttemptResult {
   switch (outcome.kind) {
     case 'answered': {
       const { answer } = outcome;
@@ -168,8 +168,12 @@ function resultOf(host: TargetId, outcome: Outcome): AttemptResult {
   }
 }
 
-function describe({ attempt: { reason }, predictedMs }: Sent, { kind }: Outcome): string {
+export function describe({ attempt: { reason }, predictedMs }: Sent, { kind }: Outcome): string {
   const predicted = predictedMs === null ? 'predicted nothing' : `predicted ${predictedMs.toFixed(2)} ms`;
-  const words = [reason === 'hedge' ? reason : '', kind === 'answered' ? '' : kind, predicted];
+  const words = [
+    reason === 'hedge' || reason === 'hard' ? reason : '',
+    kind === 'answered' ? '' : kind,
+    predicted,
+  ];
   return words.filter((word) => word !== '').join(', ');
 }

@@ -1,5 +1,6 @@
 /** One Open Inference Protocol request: decide, send, fall back within the deadline, explain. */
 import {
+  CASCADE_OFF,
   REQUEST_HEADERS,
   RESPONSE_HEADERS,
   TARGET_HEADERS,
@@ -7,16 +8,18 @@ import {
 } from '../../core/contracts/headers.ts';
 import { errorBody, Fault } from '../../core/errors.ts';
 import { readJsonBytes } from '../../core/inference/body.ts';
+import type { RouteRequest } from '../../core/routing/policy.ts';
 import { EDGE, type TargetId } from '../../core/routing/targets.ts';
 import { demandOf, type Said } from '../../core/routing/told.ts';
 import { serverTiming } from '../../core/telemetry/server-timing.ts';
 import { type Trace, traceHeaders } from '../../core/telemetry/trace.ts';
 import { type Answer, drop, type Message, type Outcome, reportedVariant, type Upstream } from './attempt.ts';
+import { secondAnswer } from './cascade.ts';
 import type { RouterConfig } from './environment.ts';
 import type { Explainer } from './explainer.ts';
-import { fly } from './flight.ts';
+import { fly, type Landed } from './flight.ts';
 import type { Isolate } from './isolate.ts';
-import { DEFAULT_DEADLINE_MS, saidIn } from './request.ts';
+import { cascadeFor, DEFAULT_DEADLINE_MS, saidIn } from './request.ts';
 import { NO_RULES, type RuleBook } from './rules.ts';
 
 export interface InferenceContext {
@@ -59,42 +62,68 @@ export async function routeInference(
   const model = nameOf(asked);
   const arrived = clock();
   const said = saidIn(request.headers, names);
-  const message = await messageOf(request, asked, config.maxBodyBytes, trace);
-  const bytes = message.body?.byteLength ?? 0;
+  const given = await messageOf(request, asked, config.maxBodyBytes, trace);
+  const bytes = given.body?.byteLength ?? 0;
   // What computes nothing has nothing with it that must not leave.
-  const held = infers ? rules.rulesFor(model, said, () => asking(said, message, request)) : NO_RULES;
+  const held = infers ? rules.rulesFor(model, said, () => asking(said, given, request)) : NO_RULES;
   const { defaults, variants } = held instanceof Promise ? await held : held;
   const demand = demandOf(said, defaults, { names, deadlineMs: DEFAULT_DEADLINE_MS });
   const { pin, exclude, costCeiling, deadlineMs } = demand;
   explainer?.asked(deadlineMs);
+  const cascade = infers ? cascadeFor(request.headers, demand, upstreams.keys()) : undefined;
+  const message = cascade === undefined ? given : inCascade(given, cascade);
+  const isCascade = cascade === undefined ? isolate.isCascade(model) : cascade !== CASCADE_OFF;
+  const ask = (tried: readonly TargetId[]): RouteRequest => ({
+    model,
+    bytes,
+    variants,
+    pin,
+    exclude,
+    costCeiling,
+    isCascade,
+    deadlineMs: deadlineMs - (clock() - arrived),
+    tried,
+  });
   const landed = await fly({
     isolate,
     upstreams,
     message,
     infers,
     explainer,
-    ask: (tried) => ({
-      model,
-      bytes,
-      variants,
-      pin,
-      exclude,
-      costCeiling,
-      deadlineMs: deadlineMs - (clock() - arrived),
-      tried,
-    }),
+    ask,
     client: request.signal,
     defer,
   });
   // Reading the request took all the time there was.
   if (landed === undefined) throw pastDeadline(deadlineMs);
 
-  const { outcome, timings, predictedMs } = landed;
+  const first = infers ? firstAnswer(landed) : undefined;
+  const hard = first?.header(TARGET_HEADERS.hard) ?? null;
+  // The cloud's variant may be the larger one, which nobody judges.
+  if (first !== undefined && cascade === undefined && (hard !== null || landed.sent.host === EDGE))
+    isolate.setCascade(model, hard !== null);
+  // The larger model's release speaks of its own requests.
+  if (first !== undefined)
+    rules.heard(model, landed.sent.host === EDGE ? 'edge' : 'cloud', first.header(TOLD_HEADER));
+  const joined =
+    hard === null
+      ? undefined
+      : await secondAnswer(context, {
+          answer: first!,
+          hard,
+          host: landed.sent.host,
+          message,
+          ask: () => ask([]),
+          client: request.signal,
+          explainer,
+          defer,
+        });
+  const { predictedMs } = landed;
+  const outcome: Outcome =
+    joined === undefined ? landed.outcome : { kind: 'answered', answer: joined.answer };
+  const timings = joined === undefined ? landed.timings : [...landed.timings, ...joined.timings];
   if (outcome.kind === 'failed' && !isOwnWords(outcome.answer)) await drop(outcome);
-  const { host } = landed.sent;
-  const { target, variant, reason } = landed.sent.attempt;
-  if (infers && outcome.kind === 'answered' && outcome.answer.status === 200)
-    rules.heard(model, host === EDGE ? 'edge' : 'cloud', outcome.answer.header(TOLD_HEADER));
+  const { target, variant, reason } = (joined?.sent ?? landed.sent).attempt;
   const total = clock() - arrived;
   const waitedMs = Math.min(
     total,
@@ -107,12 +136,14 @@ export async function routeInference(
     [RESPONSE_HEADERS.serverTiming]: serverTiming([{ name: 'route', ms: total - waitedMs }, ...timings]),
   };
   // Who names a variant gets what was asked.
-  if (variant?.isDegraded === true && pin !== target) {
-    headers[RESPONSE_HEADERS.degraded] = 'variant';
-    isolate.degraded(target, 'variant');
+  const isSpare = variant?.isDegraded === true && pin !== target;
+  const degraded = joined?.degraded ?? (isSpare ? 'variant' : undefined);
+  if (degraded !== undefined) {
+    headers[RESPONSE_HEADERS.degraded] = degraded;
+    isolate.degraded(target, degraded === 'variant' ? 'variant' : 'cascade');
   }
-  const response = respond(outcome, target, deadlineMs, headers);
   explainer?.answered({ target, reason });
+  const response = respond(outcome, target, deadlineMs, headers);
   isolate.answered(target, reason, response.status);
   if (infers)
     isolate.routed({
@@ -130,6 +161,21 @@ export async function routeInference(
 /** To ask a target what the release says, at the model's own path. */
 function asking({ deadlineMs = DEFAULT_DEADLINE_MS }: Said, { path, headers }: Message, { signal }: Request) {
   return { path: path.replace(/\/infer(\?.*)?$/, ''), headers, deadlineMs, client: signal };
+}
+
+/** With what is said of a cascade, over HTTP or not. */
+function inCascade(message: Message, cascade: string): Message {
+  const { headers, call } = message;
+  return {
+    ...message,
+    headers: { ...headers, [REQUEST_HEADERS.cascade]: cascade },
+    call: call && { ...call, cascade },
+  };
+}
+
+/** One that may be judged. */
+function firstAnswer({ outcome }: Landed): Answer | undefined {
+  return outcome.kind === 'answered' && outcome.answer.status === 200 ? outcome.answer : undefined;
 }
 
 async function messageOf(

@@ -5,7 +5,14 @@
  */
 import type { RoutingView, TargetView } from '../../core/contracts/routing.ts';
 import type { Summary, Told } from '../../core/contracts/sharing.ts';
+import { boundedMap } from '../../core/inference/bounded-map.ts';
 import { type Refusal, refusal } from '../../core/routing/admission.ts';
+import {
+  type Degradation,
+  escalation,
+  TRY_EVERY_MS,
+  TRY_LIMIT_MS,
+} from '../../core/routing/cascade/escalate.ts';
 import { type Choice, decideAmong, eligible } from '../../core/routing/decide.ts';
 import { Fault } from '../../core/errors.ts';
 import { healthAt } from '../../core/routing/ejection.ts';
@@ -22,7 +29,14 @@ import { meanValue } from '../../core/routing/mean.ts';
 import { edgeFirst } from '../../core/routing/policies/place-first.ts';
 import { POLICIES, type PolicyName } from '../../core/routing/policies/table.ts';
 import { summaryOf, told } from '../../core/routing/sharing.ts';
-import { predict, type Prediction, type Reason, type RouteRequest } from '../../core/routing/policy.ts';
+import {
+  predict,
+  type Prediction,
+  type Reason,
+  type RouteRequest,
+  type TargetSnapshot,
+  type View,
+} from '../../core/routing/policy.ts';
 import { canRetry, INITIAL_RETRIES, retriesEarned, retryFailed } from '../../core/routing/retries.ts';
 import {
   type Attempt,
@@ -80,6 +94,13 @@ export interface Probed {
   readonly host: TargetId;
 }
 
+/** `tried`: a copy to be sent for nobody, to find out whether the cloud is as slow as predicted. */
+export type Escalated =
+  { readonly sent: Sent } | { readonly degraded: Degradation; readonly tried: Sent | undefined };
+
+/** Clients name models. */
+const REMEMBERED_MODELS = 512;
+
 export type Isolate = ReturnType<typeof createIsolate>;
 
 export function createIsolate({ policy, targets, clock, wallClock, random }: IsolateOptions) {
@@ -89,6 +110,9 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
   let retries = INITIAL_RETRIES;
   const probing = createProbing<TargetId>(POLICIES[policy]);
   const recent = createRecent();
+  const cascades = boundedMap<boolean>(REMEMBERED_MODELS);
+  const whole = boundedMap<true>(REMEMBERED_MODELS);
+  let triedAt = -Infinity;
   const metrics = routerMetrics(
     targets.map(({ id }) => id),
     () => state,
@@ -117,14 +141,21 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
     // Requests that compute nothing are not worth comparing, and wait for nobody.
     if (!infers && open.length > 0) return decideAmong(edgeFirst, view, open, null);
     const refused = isFirst ? refusal(request, open, now) : undefined;
-    const choice = refused === undefined ? decideAmong(POLICIES[policy], view, open, memory) : undefined;
-    if (choice !== undefined) memory = choice.memory;
+    const choice = refused === undefined ? among(view, open) : undefined;
     explainer?.looked(
       { kind: isFirst ? 'first' : 'fallback', request, targets: view.targets, now, chosen: choice?.target },
       { reason: choice?.reason, shadow: choice?.shadow?.target },
     );
     if (refused !== undefined) throw notAdmitted(refused);
     if (isFirst && choice === undefined) throw noTarget(request);
+    return choice;
+  }
+
+  /** A cascade begins at the edge, and the policy learns nothing from that. */
+  function among(view: View, open: readonly TargetSnapshot[]): Choice | undefined {
+    if (view.request.isCascade === true) return decideAmong(edgeFirst, view, open, null);
+    const choice = decideAmong(POLICIES[policy], view, open, memory);
+    if (choice !== undefined) memory = choice.memory;
     return choice;
   }
 
@@ -151,8 +182,11 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
       return {
         sent,
         shadow: shadow && send(shadow, 'probe', request, request.deadlineMs, infers),
+        // Of a cascade the cloud is asked when the edge has answered, and then about what is hard.
         hedgeAfterMs:
-          infers && request.pin === undefined && targets.length > 1 ? hedgeAfterMs(choice, budget) : null,
+          infers && request.pin === undefined && request.isCascade !== true && targets.length > 1
+            ? hedgeAfterMs(choice, budget)
+            : null,
         probes: probing.due(choice.probes, clock()).map((target) => ({
           target,
           host: request.variants?.find(({ id }) => id === target)?.host ?? target,
@@ -176,6 +210,34 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
       metrics.hedged(second.id);
       return send(predict(second), 'hedge', request, request.deadlineMs, true);
     },
+    /** The larger model of a cascade is to be asked, in the cloud. */
+    escalate(request: RouteRequest, explainer?: Explainer): Escalated {
+      const now = clock();
+      const pinned = { ...request, pin: 'cloud' } as const;
+      const targets = snapshot(state, pinned, now);
+      const found = escalation(pinned, targets);
+      const chosen = found.kind === 'ask' ? found.target.id : undefined;
+      explainer?.looked(
+        { kind: 'cascade', request: pinned, targets, now, chosen },
+        { reason: chosen === undefined ? undefined : 'hard' },
+      );
+      if (found.kind === 'nobody') return { degraded: found.degraded, tried: undefined };
+      const asked = (limitMs: number) => send(predict(found.target), 'hard', request, limitMs, true);
+      if (found.kind === 'ask') return { sent: asked(request.deadlineMs) };
+      if (now - triedAt < TRY_EVERY_MS) return { degraded: 'deadline', tried: undefined };
+      triedAt = now;
+      return { degraded: 'deadline', tried: asked(TRY_LIMIT_MS) };
+    },
+    /** A model is known by its answers to be in a cascade. @param model with its version, as it was asked */
+    isCascade: (model: string) => cascades.get(model) === true,
+    setCascade(model: string, is: boolean): void {
+      if ((cascades.get(model) === true) !== is) cascades.set(model, is);
+    },
+    /** Models that refused to be asked about some rows only. */
+    isAskedWhole: (model: string) => whole.get(model) === true,
+    askWhole: (model: string) => whole.set(model, true),
+    /** An inference answer that a cascade judged. */
+    cascaded: (result: 'easy' | 'hard' | Degradation) => metrics.cascaded(result),
     /** @returns milliseconds since it was sent */
     finish({ attempt, host }: Sent, result: AttemptResult): number {
       const now = clock();

@@ -1,5 +1,6 @@
 /** The router's metrics. Every label is of a closed set: clients cannot make series. */
 import { createRegistry } from '../../core/telemetry/metrics.ts';
+import { type Degradation, DEGRADATIONS } from '../../core/routing/cascade/escalate.ts';
 import { healthAt } from '../../core/routing/ejection.ts';
 import type { Reason } from '../../core/routing/policy.ts';
 import type { Attempt, AttemptResult, RoutingState, TargetState } from '../../core/routing/state.ts';
@@ -72,7 +73,13 @@ export function routerMetrics(
     'Answers that are marked as less than what was asked.',
     ['target', 'kind'],
   );
+  const cascades = registry.counter(
+    'causeway_cascade_answers_total',
+    'Answers judged by a cascade: easy, hard and answered by the larger model, or why it was not.',
+    ['result'],
+  );
   // A series that begins with its first event hides that event from rate().
+  for (const result of ['easy', 'hard', ...DEGRADATIONS]) cascades.add([result], 0);
   for (const target of configured) {
     hedges.add([target], 0);
     probes.add([target], 0);
@@ -142,6 +149,9 @@ export function routerMetrics(
     },
     exchanged(isDone: boolean): void {
       exchanges.add([isDone ? 'done' : 'failed']);
+    },
+    cascaded(result: 'easy' | 'hard' | Degradation): void {
+      cascades.add([result]);
     },
     text: () => registry.text(),
   };

@@ -1,8 +1,8 @@
 /** What an inference request asks of the router, read from its headers and its query. */
-import { REQUEST_HEADERS } from '../../core/contracts/headers.ts';
+import { CASCADE_OFF, REQUEST_HEADERS } from '../../core/contracts/headers.ts';
 import { Fault } from '../../core/errors.ts';
-import type { Place, TargetId } from '../../core/routing/targets.ts';
-import type { Said } from '../../core/routing/told.ts';
+import { EDGE, type Place, type TargetId } from '../../core/routing/targets.ts';
+import type { Demand, Said } from '../../core/routing/told.ts';
 
 export const DEFAULT_DEADLINE_MS = 10_000;
 export const MAX_DEADLINE_MS = 600_000;
@@ -70,6 +70,33 @@ function ceilingOf(headers: Headers): number | undefined {
   throw new Fault('invalid', `${field}: must be a number of millionths of a US dollar, such as 2.5`, {
     field,
   });
+}
+
+/**
+ * What is said to the target of a cascade: that there is none where nobody else may be asked, since the request is
+ * pinned, or the cloud excluded by the client or the release. Then nothing is judged, and no hard example is kept.
+ * @param targets of the deployment
+ * @returns undefined where nothing is said
+ * @throws Fault `invalid` for a cascade of a pinned request; what a cascade may say the target knows
+ */
+export function cascadeFor(
+  headers: Headers,
+  { pin, exclude }: Pick<Demand, 'pin' | 'exclude'>,
+  targets: Iterable<TargetId>,
+): string | undefined {
+  const field = REQUEST_HEADERS.cascade;
+  const text = headers.get(field) ?? undefined;
+  if (pin === undefined) return exclude !== undefined && leavesNoCloud(exclude, targets) ? CASCADE_OFF : text;
+  if (text !== undefined && text.trim() !== CASCADE_OFF)
+    throw new Fault('invalid', `${field}: a request pinned to ${pin} cannot be in a cascade`, { field });
+  return CASCADE_OFF;
+}
+
+/** A deployment without a cloud leaves none, but excludes nothing. */
+function leavesNoCloud(exclude: readonly TargetId[], targets: Iterable<TargetId>): boolean {
+  if (exclude.includes('cloud')) return true;
+  const clouds = [...targets].filter((target) => target !== EDGE);
+  return clouds.length > 0 && clouds.every((target) => exclude.includes(target));
 }
 
 /** As nearly every client writes it: no query, nothing that needs decoding. Every other form goes by the table of paths. */

@@ -50,6 +50,7 @@ function decisionText(decision: Decision): string {
 
 function outcome({ kind, target, reason, shadow, outOfBudget }: Decision): string {
   if (target === null) {
+    if (kind === 'cascade') return 'the larger model is not asked';
     if (kind !== 'hedge') return 'no target is left';
     return outOfBudget ? 'not sent, the budget for second attempts is spent' : 'not sent';
   }

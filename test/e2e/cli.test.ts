@@ -47,7 +47,7 @@ describe('causeway', () => {
 
     const trained = await causeway(
       ...words(
-        'train points --data points --input features --classes 2 --hidden 8 --batch-size 16 --epochs 8 --learning-rate 0.02 --gate 0.95 --int8',
+        'train points --data points --input features --classes 2 --hidden 8 --batch-size 16 --epochs 8 --learning-rate 0.02 --gate 0.95 --int8 --cascade margin=0.2,large=points-large',
       ),
     );
     expect(trained.code, trained.err + trained.out).toBe(0);
@@ -72,6 +72,9 @@ describe('causeway', () => {
     expect(missing).toMatchObject({ code: 2, err: expect.stringMatching(/release|version/) });
     expect((await causeway('models', 'promote', 'points', 'beta', '1')).code).toBe(0);
     expect((await causeway('models')).out).toMatch(/points\s+1\s+beta → 1, stable → 1/);
+    expect((await causeway('models', 'show', 'points')).out).toContain(
+      'release 1 is in a cascade: margin below 0.2 asks points-large',
+    );
   });
 
   test('releases an int8 variant that the edge serves', { timeout: 120_000 }, async () => {

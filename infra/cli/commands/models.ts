@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import type { CascadeSpec } from '../../../core/contracts/cascade.ts';
 import type { Release, Variant } from '../../../core/contracts/release.ts';
 import { VARIANT_NAMES, type VariantName } from '../../../core/registry/variant-names.ts';
 import { connect } from '../connection.ts';
@@ -33,8 +34,10 @@ export function modelsCommand(): Command {
       }),
     );
     console.log(table(['RELEASE', 'VARIANT', 'METRIC', 'BYTES', 'MS A ROW', 'JOB', 'CREATED'], rows));
-    for (const { release, omitted } of releases)
+    for (const { release, omitted, cascade } of releases) {
       if (omitted !== undefined) console.log(`release ${release} has no int8 variant: ${omitted.int8}`);
+      if (cascade !== undefined) console.log(`release ${release} is in a cascade: ${cascadeText(cascade)}`);
+    }
   });
 
   withConnection(
@@ -50,6 +53,12 @@ export function modelsCommand(): Command {
     else console.log(`${model} ${channel} → release ${release}`);
   });
   return command;
+}
+
+function cascadeText({ filter, threshold, large }: CascadeSpec): string {
+  const version = large?.version === undefined ? '' : ` ${large.version}`;
+  const whom = large === undefined ? 'its variant in the cloud' : `${large.model}${version}`;
+  return `${filter} below ${threshold} asks ${whom}`;
 }
 
 /** Metric and latency as the release task measured them; latency only where there was something to compare. */

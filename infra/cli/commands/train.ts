@@ -1,4 +1,5 @@
 import { Command, Option } from 'commander';
+import type { CascadeRequest } from '../../../core/contracts/cascade.ts';
 import type { JobResult, TrainRequest } from '../../../core/contracts/job.ts';
 import type { Gate } from '../../../core/contracts/metric.ts';
 import type { RoutingDefaults } from '../../../core/contracts/routing-defaults.ts';
@@ -12,6 +13,7 @@ import { modelFile } from '../model-file.ts';
 import { headline, printJson } from '../output.ts';
 import { progressLine, trafficLine } from '../progress.ts';
 import { type ConnectionOptions, notNegative, wholeNumber, withConnection } from './options.ts';
+import { cascade } from './train/cascade.ts';
 import { type FineTuningOptions, withFineTuning } from './train/fine-tuning.ts';
 import { gate } from './train/gate.ts';
 import { routing } from './train/routing.ts';
@@ -43,6 +45,7 @@ interface TrainOptions
   /** True: with the tolerance that the job's schema has. */
   readonly int8?: number | true;
   readonly routing?: RoutingDefaults;
+  readonly cascade?: CascadeRequest;
   readonly detach?: boolean;
 }
 
@@ -75,6 +78,11 @@ export function trainCommand(): Command {
       notNegative,
     )
     .option('--routing <json>', 'where its requests go, docs/routing.md: {"exclude":["cloud"]}', routing)
+    .option(
+      '--cascade <list>',
+      'ask a larger model in the cloud about hard rows: threshold=0.9, large=digits-large',
+      cascade,
+    )
     .option('--detach', 'do not wait for the end');
   return withBuilder(withConnection(withLimits(withOptimizer(withStrategy(command))))).action(train);
 }
@@ -123,6 +131,7 @@ async function train(given: string | undefined, options: TrainOptions): Promise<
         ? {}
         : { int8: options.int8 === true ? {} : { tolerance: options.int8 } }),
       ...(options.routing === undefined ? {} : { routing: options.routing }),
+      ...(options.cascade === undefined ? {} : { cascade: options.cascade }),
     },
   };
   const created = await client.createJob(spec);

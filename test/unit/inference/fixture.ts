@@ -2,10 +2,10 @@
 import type { Hono } from 'hono';
 import { blobKey } from '../../../core/contracts/keys.ts';
 import type { Release } from '../../../core/contracts/release.ts';
-import type { RoutingDefaults } from '../../../core/contracts/routing-defaults.ts';
 import { Fault } from '../../../core/errors.ts';
 import { createInferenceApp } from '../../../core/inference/app.ts';
 import { EDGE_CONFIG, type InferenceConfig } from '../../../core/inference/config.ts';
+import { createHardExamples, type HardExampleLimits } from '../../../core/inference/hard-examples.ts';
 import type { Infer } from '../../../core/inference/infer.ts';
 import type { InferenceRuntime } from '../../../core/inference/runtime.ts';
 import { moveChannel } from '../../../core/registry/channels.ts';
@@ -99,6 +99,8 @@ export function createFixture(
     readonly config?: Partial<InferenceConfig>;
     readonly wrap?: typeof identity;
     readonly authorize?: (authorization: string | undefined) => Promise<void>;
+    /** Share of the requests with hard rows whose rows are kept. */
+    readonly kept?: HardExampleLimits;
   } = {},
 ): Fixture {
   const time = { now: 1_000_000 };
@@ -120,6 +122,15 @@ export function createFixture(
     },
     defer: () => (work) => void deferred.push(work),
     report: (thrown) => void reported.push(thrown),
+    keepHardExample:
+      options.kept &&
+      createHardExamples({
+        store,
+        limits: options.kept,
+        wallClock: () => time.now,
+        random: () => 0.5,
+        report: (thrown) => void reported.push(thrown),
+      }),
   });
   return { app, store, runtime, time, deferred, reported, waits, serving };
 }
@@ -138,7 +149,7 @@ export async function release(
   fake: FakeModel,
   channel: string | null = 'stable',
   int8?: FakeModel,
-  routing?: RoutingDefaults,
+  more: Pick<Release, 'cascade' | 'routing'> = {},
 ): Promise<number> {
   const stored = async (of: FakeModel) => {
     const file = new TextEncoder().encode(JSON.stringify(of).padEnd(of.size ?? 0));
@@ -158,7 +169,7 @@ export async function release(
       variants,
       signature,
       metrics: {},
-      ...(routing === undefined ? {} : { routing }),
+      ...more,
       lineage,
       createdAt: '2026-01-01T00:00:00.000Z',
     };

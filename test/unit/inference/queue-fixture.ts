@@ -67,8 +67,13 @@ export async function createQueue({
     arrival: Arrival = begin('m', time.now),
     deadlineAt = Infinity,
     outputs = ['y'],
+    part = false,
   ) => {
-    const work = queue.run({ inputs, outputs, deadlineAt }, arrival, (kept) => void deferred.push(kept));
+    const work = queue.run(
+      { inputs, outputs, deadlineAt, part },
+      arrival,
+      (kept) => void deferred.push(kept),
+    );
     const ended = () => arrival.over();
     work.then(ended, ended);
     return work;

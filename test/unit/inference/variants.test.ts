@@ -121,10 +121,10 @@ describe('the variant that is asked for', () => {
 
   it('is usual where the release says so, if the target serves it', async () => {
     const { app, store } = createFixture();
-    await release(store, 'm', FP32, 'stable', INT8, { variant: 'fp32' });
+    await release(store, 'm', FP32, 'stable', INT8, { routing: { variant: 'fp32' } });
     expect(factorOf(await infer(app, 'm'))).toBe(2);
     const only = createFixture({ config: { variants: ['int8'] } });
-    await release(only.store, 'm', FP32, 'stable', INT8, { variant: 'fp32' });
+    await release(only.store, 'm', FP32, 'stable', INT8, { routing: { variant: 'fp32' } });
     expect(factorOf(await infer(only.app, 'm'))).toBe(8);
   });
 });
@@ -138,7 +138,7 @@ describe('the router is told', () => {
   it('between which variants there is a choice, the usual one first', async () => {
     const { app, store } = createFixture();
     await release(store, 'both', FP32, 'stable', INT8);
-    await release(store, 'exact', { factor: 3 }, 'stable', INT8, { variant: 'fp32' });
+    await release(store, 'exact', { factor: 3 }, 'stable', INT8, { routing: { variant: 'fp32' } });
     await release(store, 'one', FP32);
     expect(told((await infer(app, 'both')).headers)).toEqual({ variants: ['int8', 'fp32'] });
     expect(told((await infer(app, 'exact')).headers)).toEqual({ variants: ['fp32', 'int8'] });
@@ -159,7 +159,7 @@ describe('the router is told', () => {
   it('what the release says of its requests, with answers and with metadata alone', async () => {
     const { app, store } = createFixture();
     const routing = { target: 'edge', exclude: ['cloud-us'], deadlineMs: 200, costCeiling: 1.5 };
-    await release(store, 'm', FP32, 'stable', undefined, routing);
+    await release(store, 'm', FP32, 'stable', undefined, { routing });
     const asked = await app.request('/v2/models/m', { method: 'HEAD' });
     expect([asked.status, told(asked.headers)]).toEqual([200, routing]);
     expect(told((await infer(app, 'm')).headers)).toEqual(routing);

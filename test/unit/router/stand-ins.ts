@@ -70,7 +70,7 @@ export function routerUnderTest(variables: Partial<Environment> = {}, cloud = tr
   const environment: Environment = {
     INFERENCE: {
       ...edge,
-      async infer({ model, version, variant, body, deadlineMs, ticket }) {
+      async infer({ model, version, variant, body, deadlineMs, cascade, ticket }) {
         const abort = new AbortController();
         aborts.set(ticket, abort);
         const path = `${model}${version === undefined ? '' : `/versions/${version}`}/infer`;
@@ -81,6 +81,7 @@ export function routerUnderTest(variables: Partial<Environment> = {}, cloud = tr
             'content-type': 'application/json',
             'x-causeway-deadline-ms': String(Math.ceil(deadlineMs)),
             ...(variant === undefined ? {} : { 'x-causeway-variant': variant }),
+            ...(cascade === undefined ? {} : { 'x-causeway-cascade': cascade }),
           },
           signal: abort.signal,
         });
