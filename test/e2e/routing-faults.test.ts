@@ -13,13 +13,14 @@ const COUNTED = 30;
 const RETURN = { timeout: 60_000, interval: 50 };
 
 let serving: Serving;
-beforeAll(async () => {
+async function start(): Promise<void> {
   serving = await startServing();
   await publish(serving.store, 'heavy', 'job_heavy000', buildHeavy(32));
   // It is loaded at both, and something is known of them.
   for (const target of ['edge', 'cloud'])
     for (let i = 0; i < 10; i++) expect((await infer('heavy', target)).status).toBe(200);
-});
+}
+beforeAll(start);
 afterAll(() => serving?.stop());
 
 type Target = 'edge' | 'cloud';
@@ -101,19 +102,6 @@ afterEach(async () => {
 
 const failures = (all: readonly Asked[]) => all.filter(({ status }) => status !== 200);
 
-test('the edge gets more than it can do, and less again', async () => {
-  const alone = await Promise.all(Array.from({ length: 5 }, () => infer('heavy', 'edge')));
-  // The cloud is far enough that one client has nothing to gain there, and many have.
-  serving.trouble.delayMs = (3 * Math.max(...alone.map(({ ms }) => ms))) / alone.length;
-  const load = begin(1, 'heavy');
-  await load.returnsTo('edge');
-  const crowd = begin(12, 'heavy');
-  expect(await crowd.shareAfterShift('cloud')).toBeGreaterThan(0.4);
-  expect(failures(await crowd.stop())).toEqual([]);
-  await load.returnsTo('edge');
-  expect(failures(await load.stop())).toEqual([]);
-});
-
 const fail = (fails: boolean) => async () => void (serving.trouble.fails = fails);
 test.each([
   ['dies in the middle of requests', () => serving.kill(), () => serving.revive()],
@@ -130,13 +118,27 @@ test.each([
   expect(failures(await load.stop())).toEqual([]);
 });
 
-// The last: a slow past is outlived only after a while.
-test('the cloud grows slow, and quick again', async () => {
+test('the edge gets more than it can do, and less again', async () => {
+  const alone = await Promise.all(Array.from({ length: 5 }, () => infer('heavy', 'edge')));
+  // The cloud is far enough that one client has nothing to gain there, and many have.
+  serving.trouble.delayMs = (3 * Math.max(...alone.map(({ ms }) => ms))) / alone.length;
+  const load = begin(1, 'heavy');
+  await load.returnsTo('edge');
+  const crowd = begin(12, 'heavy');
+  expect(await crowd.shareAfterShift('cloud')).toBeGreaterThan(0.4);
+  expect(failures(await crowd.stop())).toEqual([]);
+  await load.returnsTo('edge');
+  expect(failures(await load.stop())).toEqual([]);
+});
+
+/** How it is believed again when it is quick: test/unit/simulation/shifts.test.ts; that takes its time. */
+test('the cloud grows slow', async () => {
+  await serving.stop();
+  await start();
   const load = begin(3, 'heavy');
   await load.returnsTo('cloud');
   serving.trouble.delayMs = 1_500;
   expect(await load.shareAfterShift('edge')).toBeGreaterThan(0.7);
   serving.trouble.delayMs = 0;
-  await load.returnsTo('cloud');
   expect(failures(await load.stop())).toEqual([]);
 });
