@@ -20,8 +20,8 @@ const OWN_QUEUE_REQUESTS = 2;
 export interface Memory {
   /** Names of documents and graphs. */
   readonly documents: Set<string>;
-  /** Rounds whose state it has, the newest last. */
-  readonly states: number[];
+  /** Names of states and models, the one used last at the end. */
+  readonly states: string[];
   /** Files of the data set, and their bytes. */
   readonly files: Map<number, number>;
 }

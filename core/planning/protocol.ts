@@ -36,7 +36,8 @@ const DOCUMENT_BYTES = 4_000;
 interface Round {
   /** By shard. */
   readonly done: Map<number, DoneShard & { readonly usage: Usage }>;
-  readonly slices: Set<number>;
+  /** By slice, what its merge took. */
+  readonly slices: Map<number, Usage>;
   isSettled: boolean;
   announcedAt: number;
   committedAt?: number;
@@ -81,7 +82,7 @@ export function protocol(
   const course: Course = {
     rounds: Array.from({ length: rounds }, () => ({
       done: new Map(),
-      slices: new Set(),
+      slices: new Map(),
       isSettled: false,
       announcedAt: 0,
     })),
@@ -133,9 +134,14 @@ export function protocol(
     return missing;
   }
 
-  function keepState({ states }: Execution['memory'], round: number): void {
-    states.push(round);
+  /** Keeps what shards of a round start from, or a merge goes on from. @returns whether the function had it already */
+  function hasKept({ states }: Execution['memory'], what: 'state' | 'model', round: number): boolean {
+    const name = `${what} ${round}`;
+    const at = states.indexOf(name);
+    if (at >= 0) states.splice(at, 1);
+    states.push(name);
     if (states.length > KEPT_STATES) states.shift();
+    return at >= 0;
   }
 
   function announceRound(round: number): void {
@@ -176,14 +182,13 @@ export function protocol(
     if (!done.has(shard)) {
       const from = Math.max(0, round - staleness);
       yield execution.ask([commits(memory, from - 1)]);
-      const hasState = memory.states.includes(from);
+      const hasState = hasKept(memory, bytes.model === 0 ? 'state' : 'model', from);
       const missing = unreadFiles(memory, shard);
       const isNew = unread(memory, 'program') > 0;
       yield execution.ask(
         [hasState ? [] : reads, [{ reads: isNew ? 1 : 0 }], [{ reads: 1 }, { reads: missing.count }]],
         (hasState ? 0 : startBytes) + missing.bytes + (isNew ? graphBytes : 0),
       );
-      if (!hasState) keepState(memory, from);
       const steps = seconds.step * stepsOf(round);
       if (execution.dies()) {
         yield execution.compute(steps / 2);
@@ -204,6 +209,11 @@ export function protocol(
         done.set(shard, { startedAt: execution.startedAt * 1000, seconds: usage.functionSeconds, usage });
       if (!isFirst && !redelivered) return;
     } else if (!redelivered) return;
+    yield* announceMergeIfSettled(execution, round);
+  }
+
+  function* announceMergeIfSettled(execution: Execution, round: number): Work {
+    const { done } = course.rounds[round]!;
     for (let first = 0; first < shards; first += ASKED_AT_ONCE) {
       const asked = Array.from({ length: Math.min(ASKED_AT_ONCE, shards - first) }, (_, i) => first + i);
       yield execution.ask([[{ reads: asked.length }]]);
@@ -227,11 +237,11 @@ export function protocol(
     yield execution.ask([[{ reads: shards }]], current.done.size * present);
     if (current.done.size < (partial ? quorum : shards)) return;
     if (mergers === 1) {
-      const hasState = !mergesIntoState || memory.states.includes(round);
+      const hasState = !mergesIntoState || hasKept(memory, 'state', round);
       if (!hasState) yield execution.ask([commits(memory, round - 1), [{ reads: 1 }]], bytes.state);
       yield execution.compute(seconds.merge + seconds.mergeEach * current.done.size);
       yield execution.ask([[{ writes: bytes.model === 0 ? 1 : 2 }]], bytes.state + bytes.model);
-      keepState(memory, round + 1);
+      hasKept(memory, 'state', round + 1);
     } else {
       const isNew = !current.isSettled;
       yield execution.ask([[{ writes: 1 }, { reads: (isNew ? 0 : 1) + mergers }]], mergers * DOCUMENT_BYTES);
@@ -245,7 +255,11 @@ export function protocol(
       yield execution.ask([[{ writes: bytes.model === 0 ? 1 : 2 }]]);
     }
     yield execution.ask([commits(memory, round - 1)]);
-    const members = [execution.usage(), ...[...current.done.values()].map(({ usage }) => usage)];
+    const members = [
+      ...[...current.done.values()].map(({ usage }) => usage),
+      ...current.slices.values(),
+      execution.usage(),
+    ];
     yield execution.ask([[{ writes: 1 }]], shards * 300);
     if (isCommitted(round)) return;
     course.metered.push(...members);
@@ -263,9 +277,7 @@ export function protocol(
       yield execution.send(shards + 1);
       announceRound(round + 1 + staleness);
     }
-    if (staleness === 0) return;
-    yield execution.send(1);
-    fleet().enqueue({ kind: 'merge', round: round + 1 });
+    if (staleness > 0) yield* announceMergeIfSettled(execution, round + 1);
   }
 
   function* sliceTask(
@@ -288,11 +300,11 @@ export function protocol(
       (count * (bytes.update - bytes.file) + (mergesIntoState ? bytes.state : 0)) / mergers,
     );
     yield execution.compute((seconds.merge + seconds.mergeEach * count) / mergers);
-    yield execution.ask(
-      [[{ writes: bytes.model === 0 ? 1 : 2 }, { writes: 1 }]],
-      (bytes.state + bytes.model) / mergers,
-    );
-    current.slices.add(slice);
+    yield execution.ask([[{ writes: bytes.model === 0 ? 1 : 2 }]], (bytes.state + bytes.model) / mergers);
+    const usage = execution.usage();
+    yield execution.ask([[{ writes: 1 }]]);
+    if (current.slices.has(slice)) return;
+    current.slices.set(slice, usage);
     yield execution.ask([[{ reads: mergers }]]);
     if (current.slices.size < mergers) return;
     yield execution.send(1);
@@ -349,15 +361,22 @@ export function protocol(
     yield execution.ask([
       [{ reads: STANDING + unread(memory, 'spec', 'plan') }, ...commits(memory, rounds - 1)],
     ]);
-    const hasState = memory.states.includes(rounds);
+    const hasState = hasKept(memory, 'state', rounds);
     yield execution.ask([hasState ? [] : reads, [{ reads: 1 }]], forwardBytes + (hasState ? 0 : bytes.state));
     const test = testFiles.reduce((sum, file) => sum + file.bytes, 0);
     yield execution.ask([[{ reads: 1 }, { reads: testFiles.length + 1 }]], test + graphBytes);
     yield execution.compute(seconds.release);
-    yield execution.ask(
-      [[{ writes: 1 }, { reads: 1 }, { writes: 1 }, { reads: 1 }, { writes: 1 }]],
-      forwardBytes,
-    );
+    // The model; where the releases end, its own; that one read back, and where the channel's moves end, twice; its move.
+    const publishing = [
+      { writes: 1 },
+      { reads: 1 },
+      { writes: 1 },
+      { reads: 1 },
+      { reads: 1 },
+      { reads: 1 },
+      { writes: 1 },
+    ];
+    yield execution.ask([publishing], forwardBytes);
     course.metered.push(execution.usage());
     yield execution.ask([[{ writes: 1 }]]);
     course.endedAt ??= fleet().now();

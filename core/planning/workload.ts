@@ -65,7 +65,7 @@ export function workloadOf(job: Job, spec: TrainSpec, exchange: Exchange): Workl
   const step = job.seconds.step * Math.min(1, rowsPerStep / (spec.batchSize * spec.accumulate));
   return {
     shards: spec.shards,
-    quorum: spec.shards,
+    quorum: Math.min(spec.quorum ?? spec.shards, spec.shards),
     mergers: slicesOf(parameters, strategy.mergers).length,
     staleness: strategy.staleness,
     plan,
