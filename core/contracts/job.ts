@@ -12,7 +12,7 @@ import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, V1 } from './primitiv
 import { OmittedVariants } from './release.ts';
 import { RoutingDefaults } from './routing-defaults.ts';
 import { CompressionSpec, StrategySpec } from './strategy.ts';
-import { Spent, Usage } from './usage.ts';
+import { Predicted, Spent, Usage } from './usage.ts';
 
 export const TrainSpec = z.strictObject({
   v: V1.default(1),
@@ -37,6 +37,8 @@ export const TrainSpec = z.strictObject({
   ...LimitFields,
   compression: CompressionSpec.optional(),
   seed: z.int().min(0).max(0xffff_ffff).default(0),
+  /** For those who compare: nothing is decided by it. */
+  predicted: Predicted.optional(),
   splits: z.strictObject({ train: Name, test: Name }).default({ train: 'train', test: 'test' }),
   release: z
     .strictObject({
@@ -303,6 +305,8 @@ export const TrainView = z.strictObject({
   secondsLeft: z.number().min(0).nullable(),
   /** Metered up to the last commit. */
   spent: Spent.optional(),
+  /** By its planner, where it was asked. */
+  predicted: Predicted.optional(),
   /** Moved between tasks and store in the committed rounds; null where one of them was not counted. */
   bytes: Traffic.nullable(),
   /** One point per committed round: training loss and metrics over that round. */

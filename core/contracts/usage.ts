@@ -20,6 +20,16 @@ export type Usage = z.infer<typeof Usage>;
 export const Spent = Usage.extend({ dollars: amount });
 export type Spent = z.infer<typeof Spent>;
 
+/** What a planner said of a job before it ran (core/planning), of as much as the job's own meter counts. */
+export const Predicted = z.strictObject({
+  seconds: amount,
+  functionSeconds: amount,
+  /** To the queue and the bucket, and invocations. */
+  requests: z.int().min(0),
+  dollars: amount,
+});
+export type Predicted = z.infer<typeof Predicted>;
+
 /** Metadata `meter` of a shard's update (and of its checkpoints), as JSON: told by HEAD, without reading the update. */
 export const ShardMeter = z.strictObject({ startedAt: z.iso.datetime(), usage: Usage });
 export type ShardMeter = z.infer<typeof ShardMeter>;

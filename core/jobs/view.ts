@@ -108,6 +108,7 @@ export async function viewJob(
     bytes: sumTraffic(commits.map(({ bytes }) => bytes)),
     history: plan === undefined ? [] : commits.map((commit, i) => point(commit, commits[i - 1], plan)),
     ...(spent === undefined ? {} : { spent }),
+    ...(spec.predicted === undefined ? {} : { predicted: spec.predicted }),
     result: result ?? null,
   };
 }

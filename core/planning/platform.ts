@@ -129,6 +129,8 @@ export function localPlatform(figures: LocalFigures): Platform {
     coldStart: 0.5,
     keptWarm: 1e9,
     bytesPerSecond,
+    // One process serves them all, one after another.
+    connections: 1,
     concurrency,
     ramp: { initial: concurrency, perSecond: 1 },
     speed: Math.min(1, cores / concurrency),

@@ -34,9 +34,13 @@ export function simulate(workload: Workload, platform: Platform, seed: number): 
   const { plan, shards } = workload;
   const rounds = Math.min(plan.rounds, Math.max(MOST_ROUNDS, 4 * (workload.staleness + 1)));
   const timeline = createTimeline();
-  let fleet: Functions<SimulatedTask> | undefined;
-  const { course, work } = protocol(workload, platform, rounds, () => fleet!);
-  fleet = createFunctions(platform, timeline, createRandom(seed, shards), work);
+  const { course, work } = protocol(workload, platform, rounds, () => fleet);
+  const fleet: Functions<SimulatedTask> = createFunctions(
+    platform,
+    timeline,
+    createRandom(seed, shards),
+    work,
+  );
   fleet.enqueue({ kind: 'plan' });
   timeline.run();
   const { endedAt } = course;

@@ -54,3 +54,14 @@ export async function connectStore(options: { readonly state?: string }): Promis
   });
   return refreshing(local, Date.now);
 }
+
+/** What reaches the bucket and the queue: the environment's own, or the stack's that runs here. */
+export async function stackEnvironment(options: {
+  readonly state?: string;
+}): Promise<Readonly<Record<string, string | undefined>>> {
+  if (process.env['CAUSEWAY_QUEUE_URL'] !== undefined) return process.env;
+  const running = await stackFile(stateDirectory(options.state));
+  if (running === undefined)
+    throw new Fault('unprocessable', 'no queue: start the local stack with "causeway up"');
+  return running.environment;
+}

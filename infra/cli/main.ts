@@ -10,6 +10,7 @@ import { gradientsCommand } from './commands/gradients.ts';
 import { importCommand } from './commands/import/command.ts';
 import { jobsCommand } from './commands/jobs.ts';
 import { modelsCommand } from './commands/models.ts';
+import { planCommand } from './commands/plan.ts';
 import { predictCommand } from './commands/predict.ts';
 import { quantizeCommand } from './commands/quantize.ts';
 import { simulateCommand } from './commands/simulate.ts';
@@ -21,6 +22,7 @@ const program = new Command('causeway')
   .addCommand(upCommand())
   .addCommand(importCommand())
   .addCommand(buildCommand())
+  .addCommand(planCommand())
   .addCommand(trainCommand())
   .addCommand(batchCommand())
   .addCommand(evaluateCommand())

@@ -1,5 +1,6 @@
 /** A job's progress in one line. */
 import type { TrainView } from '../../core/contracts/job.ts';
+import { requestsOf } from '../../core/costs/usage.ts';
 import { count, duration, headline, megabytes } from './output.ts';
 
 const BAR_WIDTH = 24;
@@ -40,4 +41,28 @@ export function trafficLine({ bytes, history }: TrainView): string | undefined {
     `moved per epoch: ${perEpoch(up)} from shards, ${perEpoch(down)} to them; ` +
     `the merges read ${perEpoch(mergeRead)} and wrote ${perEpoch(mergeWritten)}`
   );
+}
+
+/** What the job took, and what its planner said of it, where each is known. */
+export function spentLines(job: TrainView): string[] {
+  const line = (what: string, took: string, functionSeconds: number, requests: number, dollars: number) =>
+    `${what}: ${took}${duration(functionSeconds)} of functions, ${count(requests)} requests, ${dollars.toPrecision(3)} dollars`;
+  const { spent, predicted } = job;
+  const took = (seconds: number) => (predicted === undefined ? '' : `${duration(seconds)}, `);
+  return [
+    ...(spent === undefined
+      ? []
+      : [line('spent', took(job.seconds), spent.functionSeconds, requestsOf(spent), spent.dollars)]),
+    ...(predicted === undefined
+      ? []
+      : [
+          line(
+            'predicted',
+            took(predicted.seconds),
+            predicted.functionSeconds,
+            predicted.requests,
+            predicted.dollars,
+          ),
+        ]),
+  ];
 }

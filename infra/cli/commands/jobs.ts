@@ -1,12 +1,10 @@
 import { Command } from 'commander';
 import type { FanOutResult } from '../../../core/contracts/fan-out.ts';
 import type { JobList, JobResult, JobView } from '../../../core/contracts/job.ts';
-import type { Spent } from '../../../core/contracts/usage.ts';
-import { requestsOf } from '../../../core/costs/usage.ts';
 import { connect } from '../connection.ts';
 import { fanOutLine, fanOutOutcome } from '../fan-out.ts';
 import { count, duration, headline, printJson, table } from '../output.ts';
-import { progressLine, trafficLine } from '../progress.ts';
+import { progressLine, spentLines, trafficLine } from '../progress.ts';
 import { download } from './batch.ts';
 import { type ConnectionOptions, withConnection } from './options.ts';
 import { type LimitOptions, limitsOf, withLimits } from './train/limits.ts';
@@ -43,7 +41,7 @@ export function jobsCommand(): Command {
       if (job.kind !== 'train') return;
       const traffic = trafficLine(job);
       if (traffic !== undefined) console.log(traffic);
-      if (job.spent !== undefined) console.log(spentLine(job.spent));
+      for (const line of spentLines(job)) console.log(line);
     },
   );
 
@@ -108,11 +106,6 @@ async function act(
 function shown(id: string, options: ConnectionOptions, job: JobView): void {
   if (options.json === true) printJson(job);
   else console.log(`${id}: ${job.status}`);
-}
-
-function spentLine(spent: Spent): string {
-  const requests = `${count(requestsOf(spent))} requests`;
-  return `spent: ${duration(spent.functionSeconds)} of functions, ${requests}, ${spent.dollars.toPrecision(3)} dollars`;
 }
 
 type Listed = JobList['jobs'][number];

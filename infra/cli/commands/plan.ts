@@ -1,0 +1,124 @@
+import { Command, InvalidArgumentError, Option } from 'commander';
+import { requestsOf } from '../../../core/costs/usage.ts';
+import { C7G_MEDIUM } from '../../../core/planning/platform.ts';
+import type { Prediction } from '../../../core/planning/simulate.ts';
+import { connectStore } from '../connection.ts';
+import { count, duration, megabytes, printJson, table } from '../output.ts';
+import { overlay } from '../planning/overlay.ts';
+import { type Forecast, forecast, type PlatformName, platformOf, PLATFORMS } from '../planning/predict.ts';
+import { decimal, wholeNumber } from './options.ts';
+import { type JobOptions, jobRequest, withJob } from './train/job.ts';
+
+const SHARDS = [1, 2, 4, 8, 16, 32, 64, 128];
+const shard = wholeNumber(1, 1_000);
+
+interface PlanOptions extends Omit<JobOptions, 'shards'> {
+  readonly shards: readonly number[];
+  readonly platform: PlatformName;
+  readonly stepMs?: number;
+  readonly functions?: number;
+  readonly speed?: number;
+}
+
+export function planCommand(): Command {
+  const command = withJob(
+    new Command('plan').description(
+      'what a training job would take, by numbers of shards; nothing is started',
+    ),
+    new Option('--shards <list>', 'numbers of shards to compare')
+      .argParser(shardsOf)
+      .default(SHARDS, SHARDS.join()),
+  );
+  return command
+    .optionsGroup('Of the prediction:')
+    .addOption(
+      new Option('--platform <name>', 'AWS by published figures, or the stack that runs here, measured')
+        .choices(PLATFORMS)
+        .default('aws'),
+    )
+    .option('--step-ms <n>', 'of one optimizer step (default: measured here)', decimal(0, 1e7))
+    .option('--functions <n>', 'functions at once', wholeNumber(1, 1_000))
+    .option('--speed <x>', 'times that a function is as fast as this machine', decimal(0, 1_000))
+    .action(plan);
+}
+
+function shardsOf(text: string): number[] {
+  const numbers = text.split(',').map((part) => shard(part.trim() === '' ? 'none' : part));
+  if (new Set(numbers).size < numbers.length) throw new InvalidArgumentError('Each number once.');
+  return numbers.sort((a, b) => a - b);
+}
+
+async function plan(given: string | undefined, options: PlanOptions): Promise<void> {
+  const store = await connectStore(options);
+  // The model's graph is written for nobody.
+  const seen = overlay(store);
+  const request = await jobRequest(given, { ...options, shards: 1 }, seen);
+  const platform = await platformOf(options.platform, store, options);
+  const stepSeconds = options.stepMs === undefined ? undefined : options.stepMs / 1000;
+  const result = await forecast(seen, request, platform, { shards: options.shards, stepSeconds });
+  const marks = marksOf(result.rows, options.deadline);
+  const { job, exchange, rows, alone, firstEstimate } = result;
+  if (options.json === true)
+    return printJson({
+      platform: platform.name,
+      stepSeconds: job.seconds.step,
+      bytes: exchange.bytes,
+      rows: rows.map((row) => ({ ...row, marks: marks(row) })),
+      oneMachine: { name: C7G_MEDIUM.name, ...alone },
+      ...(firstEstimate === undefined ? {} : { firstEstimate }),
+    });
+  const given_ = options.stepMs === undefined ? 'measured here' : 'as given';
+  console.log(`simulated on ${platform.name}; a step takes ${milliseconds(job.seconds.step)} (${given_})\n`);
+  console.log(
+    table(
+      ['SHARDS', 'ROUNDS', 'TIME', 'FUNCTIONS', 'MOVED', 'REQUESTS', 'DOLLARS', ''],
+      rows.map((row) => [
+        row.shards,
+        row.rounds,
+        duration(row.seconds),
+        duration(row.spent.functionSeconds),
+        megabytes(Object.values(row.bytes).reduce((sum, bytes) => sum + bytes, 0)),
+        count(requestsOf(row.spent)),
+        money(row.spent.dollars),
+        marks(row).join(', '),
+      ]),
+    ),
+  );
+  console.log();
+  for (const line of remarks(result, options.deadline)) console.log(line);
+}
+
+/** Of equals the one with the fewest shards. */
+function marksOf(rows: readonly Prediction[], deadline: number | undefined): (row: Prediction) => string[] {
+  const least = (of: (row: Prediction) => number) =>
+    rows.reduce<Prediction | undefined>(
+      (best, row) => (best === undefined || of(row) < of(best) ? row : best),
+      undefined,
+    );
+  const cheapest = least(({ spent }) => spent.dollars);
+  const fastest = least(({ seconds }) => seconds);
+  const inTime = deadline === undefined ? undefined : rows.find(({ seconds }) => seconds <= deadline);
+  return (row) => [
+    ...(row === cheapest ? ['cheapest'] : []),
+    ...(row === fastest ? ['fastest'] : []),
+    ...(row === inTime ? ['first in time'] : []),
+  ];
+}
+
+function remarks({ rows, alone, firstEstimate }: Forecast, deadline: number | undefined): string[] {
+  const cheapest = Math.min(...rows.map(({ spent }) => spent.dollars));
+  const fastest = Math.min(...rows.map(({ seconds }) => seconds));
+  const beside = (is: boolean, more: string, less: string) => (is ? more : less);
+  return [
+    ...(firstEstimate === undefined
+      ? []
+      : [`first estimate: R = Q / C = ${firstEstimate} functions for ${duration(deadline!)}, steps alone`]),
+    ...(deadline === undefined || fastest <= deadline ? [] : [`none of these ends in ${duration(deadline)}`]),
+    `one machine (${C7G_MEDIUM.name}, on demand): ${duration(alone.seconds)}, ${money(alone.dollars)} dollars: ` +
+      `${beside(alone.dollars < cheapest, 'cheaper', 'dearer')} than the cheapest, ` +
+      `${beside(alone.seconds < fastest, 'faster', 'slower')} than the fastest of these`,
+  ];
+}
+
+const money = (dollars: number) => String(Number(dollars.toPrecision(3)));
+const milliseconds = (seconds: number) => `${Number((seconds * 1000).toPrecision(3))} ms`;

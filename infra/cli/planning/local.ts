@@ -1,0 +1,50 @@
+/** What a request to the local stack takes: medians of a few. */
+import { availableParallelism } from 'node:os';
+import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
+import { createSqsClient } from '../../../cloud/adapters/sqs-queue.ts';
+import { median } from '../../../core/jobs/stragglers.ts';
+import { localPlatform, type Platform } from '../../../core/planning/platform.ts';
+import type { ObjectStore } from '../../../core/storage/object-store.ts';
+
+const TRIES = 9;
+const PROBE = 'planning/probe';
+const PROBE_BYTES = 4_000_000;
+
+/** @param environment that reaches the stack's queue @param functions of its fleet; default: one a core, as its own */
+export async function measureLocal(
+  store: ObjectStore,
+  environment: Readonly<Record<string, string | undefined>>,
+  functions = availableParallelism(),
+): Promise<Platform> {
+  const typical = async (work: () => Promise<unknown>) => {
+    const seconds: number[] = [];
+    for (let i = 0; i < TRIES; i++) {
+      const began = performance.now();
+      await work();
+      seconds.push((performance.now() - began) / 1000);
+    }
+    return median(seconds)!;
+  };
+  const sqs = createSqsClient(environment);
+  try {
+    const read = await typical(() => store.head(PROBE));
+    const write = await typical(() => store.put(PROBE, new Uint8Array(1)));
+    const large = new Uint8Array(PROBE_BYTES);
+    await store.put(PROBE, large);
+    const transfer = await typical(() => store.get(PROBE));
+    const send = await typical(() =>
+      sqs.send(new GetQueueAttributesCommand({ QueueUrl: environment['CAUSEWAY_QUEUE_URL'] ?? '' })),
+    );
+    return localPlatform({
+      read,
+      write,
+      send,
+      bytesPerSecond: PROBE_BYTES / Math.max(1e-4, transfer - read),
+      concurrency: functions,
+      cores: availableParallelism(),
+    });
+  } finally {
+    await store.delete(PROBE);
+    sqs.destroy();
+  }
+}
