@@ -29,7 +29,10 @@ interface Message {
 
 export interface RunOptions {
   readonly job?: string;
-  readonly now?: Date;
+  /** A date: time stands still. */
+  readonly now?: Date | (() => Date);
+  /** Of its one function; default: none, so that its seconds cost nothing. */
+  readonly memoryGb?: number;
   /** Messages come in any order, twice, and to functions that die. Default: each once, in order. */
   readonly disturb?: Random;
   /** After so many deliveries all messages are lost, and the fleet starts anew from the objects. */
@@ -53,12 +56,14 @@ export async function runInProcess(
   {
     job = 'job_00000001',
     now = new Date('2026-01-02T03:04:05Z'),
+    memoryGb,
     disturb,
     loseAt,
     isLost,
     onTask,
   }: RunOptions = {},
 ): Promise<Course> {
+  const time = typeof now === 'function' ? now : () => now;
   const messages: Message[] = [];
   const hazard = () => {
     if (disturb !== undefined && accepted && disturb.uniform() < DEATH)
@@ -77,7 +82,8 @@ export async function runInProcess(
     store,
     queue,
     runtime: nativeRuntime(),
-    now: () => now,
+    now: time,
+    ...(memoryGb === undefined ? {} : { memoryGb }),
     watchSeconds: 1,
     caches: {
       rows: shardCache(1e9),
@@ -87,7 +93,7 @@ export async function runInProcess(
       sessions: recent(2),
     },
   };
-  await acceptJob(store, queue, spec, { job, now });
+  await acceptJob(store, queue, spec, { job, now: time() });
   accepted = true;
   store.before = hazard;
   for (let deliveries = 0; messages.length > 0; deliveries++) {

@@ -111,13 +111,13 @@ export interface LocalFigures {
   readonly send: number;
   readonly bytesPerSecond: number;
   readonly concurrency: number;
-  /** Executions at once that the machine's cores serve without slowing one another down. */
-  readonly cores: number;
+  /** Of a function among as many as there are at once, beside one that is alone. */
+  readonly speed: number;
 }
 
 /** The stack of `causeway up`: times are measured, prices are what the same would cost on AWS. */
 export function localPlatform(figures: LocalFigures): Platform {
-  const { read, write, send, bytesPerSecond, concurrency, cores } = figures;
+  const { read, write, send, bytesPerSecond, concurrency, speed } = figures;
   return {
     ...AWS,
     name: 'local',
@@ -133,7 +133,7 @@ export function localPlatform(figures: LocalFigures): Platform {
     connections: 1,
     concurrency,
     ramp: { initial: concurrency, perSecond: 1 },
-    speed: Math.min(1, cores / concurrency),
+    speed,
     slowness: 1,
     watchSeconds: 20,
   };

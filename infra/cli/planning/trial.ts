@@ -16,6 +16,7 @@ import { jobPlanKey } from '../../../core/contracts/keys.ts';
 import { readManifest, readRows } from '../../../core/datasets/read.ts';
 import { Fault } from '../../../core/errors.ts';
 import { acceptJob } from '../../../core/jobs/accept.ts';
+import { jobIdFrom } from '../../../core/jobs/id.ts';
 import { elementDecay } from '../../../core/jobs/parameters.ts';
 import { decodeModel } from '../../../core/onnx/model.ts';
 import { createOptimizer } from '../../../core/optimizers/optimizer.ts';
@@ -26,7 +27,6 @@ import type { ObjectStore } from '../../../core/storage/object-store.ts';
 import type { TensorValue } from '../../../core/tensors/tensor.ts';
 import { overlay } from './overlay.ts';
 
-const JOB = 'job_00000000';
 /** Steps are taken until they last so long, the first ones for nothing. */
 const LONG_ENOUGH_S = 0.5;
 const MOST_STEPS = 256;
@@ -47,10 +47,12 @@ async function timed<T>(work: () => Promise<T>): Promise<{ readonly value: T; re
  */
 export async function tryJob(store: ObjectStore, request: TrainRequest, stepSeconds?: number): Promise<Job> {
   const seen = overlay(store);
+  // Nobody's: what the store has of other jobs is not read.
+  const job = await jobIdFrom(crypto.randomUUID());
   const now = () => new Date(0);
   const runtime = nativeRuntime();
   const queue = { send: () => Promise.resolve() };
-  const { spec } = await acceptJob(seen, queue, request, { job: JOB, now: now() });
+  const { spec } = await acceptJob(seen, queue, request, { job, now: now() });
   if (spec.kind !== 'train') throw new Fault('internal', 'no training job was accepted');
   const context = (): FleetContext => ({
     store: seen,
@@ -67,10 +69,10 @@ export async function tryJob(store: ObjectStore, request: TrainRequest, stepSeco
     },
   });
   // Twice: the first time also reads what the store has, and compiles.
-  await planJob(context(), JOB);
-  await seen.delete(jobPlanKey(JOB));
-  const { seconds: planSeconds } = await timed(() => planJob(context(), JOB));
-  const plan = await getJson(seen, jobPlanKey(JOB), JobPlan);
+  await planJob(context(), job);
+  await seen.delete(jobPlanKey(job));
+  const { seconds: planSeconds } = await timed(() => planJob(context(), job));
+  const plan = await getJson(seen, jobPlanKey(job), JobPlan);
   if (plan === undefined) throw new Fault('internal', 'the job was not planned');
 
   const manifest = await readManifest(seen, plan.dataset.name, plan.dataset.version);
