@@ -103,6 +103,58 @@ describe('causeway', () => {
     ]);
   });
 
+  test(
+    'plans a job, and shows what was predicted beside what was metered',
+    { timeout: 120_000 },
+    async () => {
+      const job = 'points --data points --input features --classes 2 --hidden 8 --batch-size 16 --epochs 4';
+      const before = (await causeway('jobs', '--json')).out;
+      const planned = await causeway(
+        ...words(`plan ${job} --shards 4,1 --step-ms 50 --deadline 30 --strategy diloco --compress fp16`),
+        '--json',
+      );
+      expect(planned.code, planned.err).toBe(0);
+      // 80 % of 400 rows: 20 steps of 50 ms an epoch, in one shard.
+      expect(JSON.parse(planned.out)).toMatchObject({
+        platform: 'aws',
+        stepSeconds: 0.05,
+        rows: [{ shards: 1 }, { shards: 4 }],
+        firstEstimate: 1,
+      });
+      expect((await causeway('jobs', '--json')).out).toBe(before);
+      const table = await causeway(...words(`plan ${job} --shards 1,2 --platform local`));
+      expect(table.code, table.err).toBe(0);
+      expect(table.out).toMatch(
+        /^simulated on local; a step takes .* \(measured here\)\n\nSHARDS +ROUNDS +TIME/,
+      );
+      expect(table.out).toMatch(
+        /cheapest[^]*\none machine \(c7g.medium, on demand\): 4\d\.\d s, 0\.000605 dollars/,
+      );
+
+      const trained = await causeway(...words(`train ${job} --shards 2 --predict local`));
+      expect(trained.code, trained.err + trained.out).toBe(0);
+      const [, spent, predicted] =
+        /\nspent: .*, ([\d ]+) requests, .* dollars\npredicted: .*, ([\d ]+) requests, .* dollars\n/.exec(
+          trained.out,
+        ) ?? [];
+      // Shards that finish together may each ask whether the round is complete.
+      expect(Math.abs(Number(predicted) / Number(spent) - 1)).toBeLessThan(0.2);
+    },
+  );
+
+  test.each([
+    ['plan points', /required option '--data/],
+    ['plan points --data nothing', /no dataset nothing/],
+    ['plan points --data points --input features --shards 0', /whole number from 1 to 1000/],
+    ['plan points --data points --input features --shards 2,2', /Each number once/],
+    ['plan points --data points --input features --step-ms 0', /above 0/],
+    ['plan points --data points --input features --platform moon', /Allowed choices are aws, local/],
+    ['plan points --data points --input features --strategy local-sgd --compress int8', /compression/],
+    ['plan points --data points --input features --classes 1', /from 2 to/],
+  ])('refuses %s', async (line, message) => {
+    expect(await causeway(...words(line))).toMatchObject({ code: 2, err: expect.stringMatching(message) });
+  });
+
   test('quantize writes a file a quarter of the size, and needs no stack', async () => {
     const [from, to] = [join(folder, 'in.onnx'), join(folder, 'out.onnx')];
     await writeFile(from, buildMlp({ inputs: 100, hidden: [100], classes: 2 }));
