@@ -63,7 +63,7 @@ async function runKilledJob(): Promise<Course> {
   }
 }
 
-test('a job ends with the same bytes, whatever happens on the way', { timeout: 120_000 }, async () => {
+test('a job ends with the same bytes, whatever happens on the way', { timeout: 300_000 }, async () => {
   const undisturbed = await runJob();
   expect(undisturbed.result.status).toBe('succeeded');
   expect(undisturbed.states.length).toBeGreaterThan(3);
