@@ -7,42 +7,23 @@ import type { TrainingProgram } from '../../cloud/training/engine/program.ts';
 import { JobPlan, JobResult, RoundCommit, type TrainRequest } from '../../core/contracts/job.ts';
 import { jobPlanKey, jobResultKey, roundCommitKey, shardPartKey } from '../../core/contracts/keys.ts';
 import type { Task } from '../../core/contracts/task.ts';
-import { columns } from '../../core/datasets/columns.ts';
-import { importDataset } from '../../core/datasets/import.ts';
 import { acceptJob } from '../../core/jobs/accept.ts';
-import { buildMlp } from '../../core/onnx/builders/mlp.ts';
 import { decodeModel } from '../../core/onnx/model.ts';
 import { tensorValue } from '../../core/onnx/tensor.ts';
-import { createRandom } from '../../core/random.ts';
-import { getBlob, putBlob } from '../../core/storage/blobs.ts';
+import { getBlob } from '../../core/storage/blobs.ts';
 import { getJson } from '../../core/storage/json.ts';
 import { memoryStore, type MemoryStore } from '../unit/memory-store.ts';
+import { GRAPH, NOW, signJob } from './sign-job.ts';
 
-const NOW = new Date('2026-01-02T03:04:05Z');
 const ROWS = 120;
-const GRAPH = buildMlp({ inputs: 4, hidden: [24], classes: 2, seed: 1, inputName: 'x', outputName: 'p' });
 
 let store: MemoryStore;
 let spec: TrainRequest;
 
 beforeEach(async () => {
   store = memoryStore();
-  const random = createRandom(7);
-  const x = Float32Array.from({ length: ROWS * 4 }, random.normal);
-  // The class is a sign that all four numbers have a part in.
-  const y = Uint8Array.from({ length: ROWS }, (_, row) =>
-    x.subarray(row * 4, row * 4 + 4).reduce((sum, value) => sum + value, 0) > 0 ? 1 : 0,
-  );
-  const split = columns({
-    x: { spec: { dtype: 'F32', shape: [4] }, data: x },
-    y: { spec: { dtype: 'U8', shape: [] }, data: y },
-  });
-  await importDataset(store, { name: 'd', splits: { train: split, test: split }, shards: 1, now: () => NOW });
   spec = {
-    kind: 'train',
-    model: { name: 'm', graph: await putBlob(store, GRAPH) },
-    dataset: { name: 'd' },
-    loss: { kind: 'softmax-cross-entropy', output: 'p', target: 'y' },
+    ...(await signJob(store, ROWS)),
     shards: 2,
     epochs: 4,
     batchSize: 5,
