@@ -4,7 +4,6 @@
  */
 import type { AcceptedJob, JobPlan, ShardReport } from '../../core/contracts/job.ts';
 import { roundCommitKey, shardPartKey, shardUpdateKey } from '../../core/contracts/keys.ts';
-import type { Columns } from '../../core/datasets/columns.ts';
 import { readManifest, readRows } from '../../core/datasets/read.ts';
 import { elementDecay } from '../../core/jobs/parameters.ts';
 import { stepsOfRound } from '../../core/jobs/schedule.ts';
@@ -13,7 +12,6 @@ import { createOptimizer } from '../../core/optimizers/optimizer.ts';
 import { getBlob } from '../../core/storage/blobs.ts';
 import type { Strategy } from '../../core/strategies/strategy.ts';
 import { strategyOf } from '../../core/strategies/table.ts';
-import type { TensorValue } from '../../core/tensors/tensor.ts';
 import type { Delivery, FleetContext } from './context.ts';
 import {
   acceptedJob,
@@ -25,6 +23,7 @@ import {
   startOfRound,
 } from './documents.ts';
 import { stopIfDue } from './ending.ts';
+import { rowsOf } from './engine/batches.ts';
 import { localSteps, type LocalStepsResult, stepGradient } from './engine/local-steps.ts';
 import { loadProgram, type TrainingProgram } from './engine/program.ts';
 import { meterSince, mustHandOn, readPart, type ShardPart } from './checkpoint.ts';
@@ -98,7 +97,7 @@ async function train(
   const state = from?.state ?? before;
   const request = {
     program,
-    rows: batchTensors(rows),
+    rows: rowsOf(rows),
     parameters: state.parameters,
     state: state.slots,
     optimizer: spec.optimizer,
@@ -163,14 +162,6 @@ function changeOf(before: Float32Array, after: Float32Array<ArrayBuffer>, traine
   const change = after.slice();
   for (let i = 0; i < trained; i++) change[i] = before[i]! - after[i]!;
   return change;
-}
-
-function batchTensors({ rows, tensors }: Columns): Record<string, TensorValue> {
-  return Object.fromEntries(
-    Object.entries(tensors).map(([name, { spec, data }]) => {
-      return [name, { dtype: spec.dtype, shape: [rows, ...spec.shape], data }];
-    }),
-  );
 }
 
 function programOf({ store, caches }: FleetContext, plan: JobPlan): Promise<TrainingProgram> {

@@ -1,4 +1,5 @@
 /** The order in which a shard's rows are trained on, and the batches made of them. Pure in (seed, shard, step). */
+import type { Columns } from '../../../core/datasets/columns.ts';
 import { Fault } from '../../../core/errors.ts';
 import { part } from '../../../core/jobs/schedule.ts';
 import { createRandom, permutation } from '../../../core/random.ts';
@@ -7,6 +8,15 @@ import { elementCount, type TensorValue } from '../../../core/tensors/tensor.ts'
 
 /** Dataset tensor → values, rows first. */
 export type Rows = Readonly<Record<string, TensorValue>>;
+
+/** Columns as they are stored, rows first. */
+export function rowsOf({ rows, tensors }: Columns): Rows {
+  return Object.fromEntries(
+    Object.entries(tensors).map(([name, { spec, data }]) => {
+      return [name, { dtype: spec.dtype, shape: [rows, ...spec.shape], data }];
+    }),
+  );
+}
 
 /** @throws Fault `invalid` where the tensors have different numbers of rows, or none */
 export function rowCount(rows: Rows): number {

@@ -2,6 +2,7 @@
  * What a job's parts take on this machine: it is accepted and planned by the fleet's own code over a store whose writes
  * nobody sees, then a few of its very steps are taken, and its model is evaluated on a few rows.
  */
+import { rowsOf } from '../../../cloud/training/engine/batches.ts';
 import { loadProgram } from '../../../cloud/training/engine/program.ts';
 import { localSteps, type LocalStepsRequest } from '../../../cloud/training/engine/local-steps.ts';
 import { recent, shardCache } from '../../../cloud/training/caches.ts';
@@ -24,7 +25,6 @@ import type { Job } from '../../../core/planning/workload.ts';
 import { getBlob } from '../../../core/storage/blobs.ts';
 import { getJson } from '../../../core/storage/json.ts';
 import type { ObjectStore } from '../../../core/storage/object-store.ts';
-import type { TensorValue } from '../../../core/tensors/tensor.ts';
 import { overlay } from './overlay.ts';
 
 /** Steps are taken until they last so long, the first ones for nothing. */
@@ -120,17 +120,12 @@ async function measureStep(
   const rowsPerStep = spec.batchSize * spec.accumulate;
   const available = manifest.splits[spec.splits.train]!.rows;
   const held = Math.min(available, 4 * rowsPerStep);
-  const { tensors, rows } = await readRows(store, manifest, spec.splits.train, { start: 0, end: held });
+  const columns = await readRows(store, manifest, spec.splits.train, { start: 0, end: held });
   const length = plan.parameters.reduce((sum, parameter) => sum + parameter.length, 0);
   const stepsPerEpoch = Math.max(1, Math.floor(held / rowsPerStep));
   const request = {
     program,
-    rows: Object.fromEntries(
-      Object.entries(tensors).map(([name, column]): [string, TensorValue] => [
-        name,
-        { dtype: column.spec.dtype, shape: [rows, ...column.spec.shape], data: column.data },
-      ]),
-    ),
+    rows: rowsOf(columns),
     parameters: await initialParameters(plan, store),
     state: createOptimizer(spec.optimizer).init(length),
     optimizer: spec.optimizer,
