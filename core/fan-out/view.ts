@@ -8,6 +8,7 @@ import {
 } from '../contracts/fan-out.ts';
 import { jobPlanKey, jobResultKey, partReportPrefix } from '../contracts/keys.ts';
 import { getJson } from '../storage/json.ts';
+import { eachObject } from '../storage/list.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { rowsOfPlan } from './work.ts';
 
@@ -71,14 +72,9 @@ async function doneParts(
 ): Promise<number[]> {
   if (result?.status === 'succeeded') return [...parts.keys()];
   const done: number[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await store.list(partReportPrefix(job), cursor === undefined ? {} : { cursor });
-    for (const { key } of page.objects) {
-      const part = PART.exec(key)?.[1];
-      if (part !== undefined) done.push(Number(part));
-    }
-    cursor = page.cursor;
-  } while (cursor !== undefined);
+  for await (const { key } of eachObject(store, partReportPrefix(job))) {
+    const part = PART.exec(key)?.[1];
+    if (part !== undefined) done.push(Number(part));
+  }
   return done;
 }

@@ -11,6 +11,7 @@ import { blobKey, datasetShardKey, jobPlanKey, jobResultKey } from '../contracts
 import { Fault } from '../errors.ts';
 import { readControl } from '../jobs/control.ts';
 import { getJson } from '../storage/json.ts';
+import { listAll } from '../storage/list.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
 import { countingText, counts, type Facts, judge, type Judgement, type JobStanding } from './layout.ts';
 
@@ -39,7 +40,7 @@ export const emptyMemory = (): Memory => ({ names: new Map(), manifests: new Map
  */
 export async function survey(store: ObjectStore, memory: Memory = emptyMemory()): Promise<Judged[]> {
   // In the order of keys, which has blobs before all that names them.
-  const objects = await listAll(store);
+  const objects = await listAll(store, '');
   const byKey = new Map(objects.map((object) => [object.key, object]));
   const facts = {
     jobs: await jobsOf(store, objects, byKey),
@@ -63,17 +64,6 @@ export async function survey(store: ObjectStore, memory: Memory = emptyMemory())
     front = next;
   }
   return objects.map((object) => ({ object, ...judge(facts, object.key) }));
-}
-
-async function listAll(store: ObjectStore): Promise<ObjectInfo[]> {
-  const objects: ObjectInfo[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await store.list('', cursor === undefined ? {} : { cursor });
-    objects.push(...page.objects);
-    cursor = page.cursor;
-  } while (cursor !== undefined);
-  return objects;
 }
 
 /** Of every kind of job alike. */

@@ -1,5 +1,6 @@
 import { MODELS_PREFIX } from '../contracts/keys.ts';
 import type { ModelList, Release } from '../contracts/release.ts';
+import { eachObject } from '../storage/list.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { currentChannel } from './channels.ts';
 import { newestFirst } from './releases.ts';
@@ -14,7 +15,7 @@ const KEY = /^models\/([^/]+)\/(?:releases\/(\d+)|channels\/([^/]+)\/\d+)\.json$
 /** Every model by name, with its number of releases and where its channels point. Lists all of `models/`. */
 export async function listModels(store: ObjectStore): Promise<ModelList['models']> {
   const found = new Map<string, Found>();
-  for await (const key of keys(store, MODELS_PREFIX)) {
+  for await (const { key } of eachObject(store, MODELS_PREFIX)) {
     const [, model, release, channel] = KEY.exec(key) ?? [];
     if (model === undefined) continue;
     const entry = found.get(model) ?? { releases: 0, channels: new Set<string>() };
@@ -37,15 +38,6 @@ async function pointer(
 ): Promise<readonly (readonly [string, number])[]> {
   const state = await currentChannel(store, model, channel);
   return state === undefined ? [] : [[channel, state.release]];
-}
-
-async function* keys(store: ObjectStore, prefix: string): AsyncGenerator<string> {
-  let cursor: string | undefined;
-  do {
-    const page = await store.list(prefix, cursor === undefined ? {} : { cursor });
-    for (const { key } of page.objects) yield key;
-    cursor = page.cursor;
-  } while (cursor !== undefined);
 }
 
 /** Newest first. @param limit at most this many; all by default */

@@ -5,6 +5,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { INBOX_PREFIX, INBOX_SUFFIX } from '../../core/contracts/keys.ts';
 import { objectCreated, type ObjectsCreated } from '../../core/contracts/notification.ts';
+import { eachObject } from '../../core/storage/list.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
 
 /** Milliseconds between two looks. */
@@ -25,19 +26,14 @@ export function watchInbox({ store, send, log }: InboxOptions): () => Promise<vo
   const announced = new Set<string>();
 
   async function look(): Promise<void> {
-    let cursor: string | undefined;
-    do {
-      const page = await store.list(INBOX_PREFIX, cursor === undefined ? {} : { cursor });
-      for (const { key, etag, modifiedAt } of page.objects) {
-        // Of two puts of one key the later has the larger; S3's own are hexadecimal too.
-        const sequencer = modifiedAt.getTime().toString(16).padStart(16, '0');
-        const put = `${key}#${sequencer}#${etag}`;
-        if (announced.has(put) || !key.endsWith(INBOX_SUFFIX)) continue;
-        await send(objectCreated({ key, sequencer }));
-        announced.add(put);
-      }
-      cursor = page.cursor;
-    } while (cursor !== undefined);
+    for await (const { key, etag, modifiedAt } of eachObject(store, INBOX_PREFIX)) {
+      // Of two puts of one key the later has the larger; S3's own are hexadecimal too.
+      const sequencer = modifiedAt.getTime().toString(16).padStart(16, '0');
+      const put = `${key}#${sequencer}#${etag}`;
+      if (announced.has(put) || !key.endsWith(INBOX_SUFFIX)) continue;
+      await send(objectCreated({ key, sequencer }));
+      announced.add(put);
+    }
   }
 
   async function watch(): Promise<void> {

@@ -6,6 +6,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { blobKey } from '../../core/contracts/keys.ts';
 import { createRandom } from '../../core/random.ts';
+import { listAll } from '../../core/storage/list.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
 import { createClient } from '../../infra/cli/client.ts';
 import { connectStore } from '../../infra/cli/connection.ts';
@@ -115,13 +116,7 @@ async function sweep(store: ObjectStore, state: string, needed: readonly string[
   const removed = await gc();
   if (removed.objects !== promised.objects || removed.objects === 0)
     throw new Error(`the dry run promised ${promised.objects} objects, ${removed.objects} were removed`);
-  const keys: string[] = [];
-  let cursor: string | undefined;
-  do {
-    const page = await store.list('', cursor === undefined ? {} : { cursor });
-    keys.push(...page.objects.map(({ key }) => key));
-    cursor = page.cursor;
-  } while (cursor !== undefined);
+  const keys = (await listAll(store, '')).map(({ key }) => key);
   // By name, not by the collector's own judgement: three blobs, the rows, and documents.
   const blobs = keys.filter((key) => key.startsWith(blobKey('')));
   const expected = [...new Set(needed)].map(blobKey).sort();

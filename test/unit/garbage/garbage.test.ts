@@ -23,6 +23,7 @@ import {
 import { collectGarbage } from '../../../core/garbage/collect.ts';
 import { createRandom, type Random } from '../../../core/random.ts';
 import { putJson } from '../../../core/storage/json.ts';
+import { listAll } from '../../../core/storage/list.ts';
 import { encodeSafetensors } from '../../../core/tensors/safetensors.ts';
 import { clockwork } from '../fleet/clockwork.ts';
 import { JOB, START } from '../fleet/world.ts';
@@ -32,15 +33,8 @@ const AT = new Date(START).toISOString();
 const LATER = START + 7 * 86_400_000;
 const ALL = { now: LATER, olderThanMs: 0 };
 
-async function keysOf(store: MemoryStore): Promise<string[]> {
-  const keys: string[] = [];
-  for (let cursor: string | undefined; ;) {
-    const page = await store.list('', cursor === undefined ? {} : { cursor });
-    keys.push(...page.objects.map(({ key }) => key));
-    cursor = page.cursor;
-    if (cursor === undefined) return keys;
-  }
-}
+const keysOf = async (store: MemoryStore): Promise<string[]> =>
+  (await listAll(store, '')).map(({ key }) => key);
 
 /** A bucket of which it is known for each object, by how it was made, whether it is needed. */
 class Bucket {
