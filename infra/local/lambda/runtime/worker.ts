@@ -5,6 +5,7 @@
  * Not as on AWS: between invocations the environment is not frozen, and a handler whose promise can never settle
  * runs into its timeout rather than being noticed.
  */
+import { enableCompileCache } from 'node:module';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Context } from 'aws-lambda';
 import type { FromRuntime, RuntimeSettings, ToRuntime } from '../protocol.ts';
@@ -23,6 +24,8 @@ let taken: (() => void) | undefined;
 
 async function load(): Promise<Handler> {
   Object.assign(globalThis, { awslambda });
+  // A local environment starts in half the time with what an earlier one compiled.
+  enableCompileCache();
   const module = (await import(settings.handlerUrl)) as { readonly handler?: unknown };
   const { handler } = module;
   if (typeof handler !== 'function') {
