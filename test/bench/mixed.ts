@@ -23,10 +23,12 @@ const CLOUD_MS = 15;
 const LAYERS = 24;
 const ROUNDS = 6;
 const SEGMENT_MS = 2_500;
-/** Requests a second, between bursts and in them, and the share of small ones. */
-const QUIET = 15;
-const BURST = 90;
+/** Load between bursts and in them, as shares of what the edge by itself can answer, and the share of small requests. */
+const QUIET = 0.2;
+const BURST = 1.3;
 const SMALL = 0.7;
+/** Requests of each model whose median says what the edge can answer. */
+const ALONE = 15;
 const DEADLINE_MS = 10_000;
 /** Rounds that are not counted: models are loaded and targets learned about. */
 const WARMUP = 1;
@@ -38,12 +40,12 @@ interface Arrival {
 }
 
 /** Poisson arrivals; the middle third is a burst. */
-function segment(round: number): Arrival[] {
+function segment(round: number, capacity: number): Arrival[] {
   const random = createRandom(1, round);
   const arrivals: Arrival[] = [];
   for (let at = 0; ;) {
     const isBurst = at > SEGMENT_MS / 3 && at < (2 * SEGMENT_MS) / 3;
-    at += (-Math.log(1 - random.uniform()) * 1_000) / (isBurst ? BURST : QUIET);
+    at += (-Math.log(1 - random.uniform()) * 1_000) / (capacity * (isBurst ? BURST : QUIET));
     if (at >= SEGMENT_MS) return arrivals;
     arrivals.push({ at, model: random.uniform() < SMALL ? 'small' : 'large' });
   }
@@ -55,10 +57,14 @@ interface Measured {
   readonly target: string;
 }
 
-const agent = new Agent({ keepAlive: true });
-
-function ask(url: string, model: string): Promise<Measured> {
+function ask(
+  url: string,
+  model: string,
+  agent: Agent,
+  extra: Readonly<Record<string, string>> = {},
+): Promise<Measured> {
   const headers = {
+    ...extra,
     'content-type': 'application/json',
     'content-length': ROW.length,
     'x-causeway-deadline-ms': DEADLINE_MS,
@@ -84,13 +90,32 @@ function ask(url: string, model: string): Promise<Measured> {
 }
 
 /** Open loop: a request is sent at its time, whatever became of those before. */
-const play = (url: string, arrivals: readonly Arrival[]): Promise<Measured[]> =>
-  Promise.all(
+async function play(url: string, arrivals: readonly Arrival[]): Promise<Measured[]> {
+  // Connections of its own: workerd closes those that were idle during the others' turns, also while one is taken up.
+  const agent = new Agent({ keepAlive: true });
+  const results = await Promise.all(
     arrivals.map(async ({ at, model }) => {
       await new Promise((resolve) => setTimeout(resolve, at));
-      return ask(url, model);
+      return ask(url, model, agent);
     }),
   );
+  agent.destroy();
+  return results;
+}
+
+/** Requests a second of the mixture, one after the other at the edge. */
+async function capacityOf(url: string): Promise<number> {
+  const agent = new Agent({ keepAlive: true });
+  const alone = async (model: Arrival['model']) => {
+    const times: number[] = [];
+    for (let i = 0; i < ALONE; i++)
+      times.push((await ask(url, model, agent, { 'x-causeway-target': 'edge' })).ms);
+    return quantile(times, 0.5);
+  };
+  const ms = SMALL * (await alone('small')) + (1 - SMALL) * (await alone('large'));
+  agent.destroy();
+  return 1_000 / ms;
+}
 
 const mean = (values: readonly number[]) => values.reduce((sum, each) => sum + each, 0) / values.length;
 function quantile(values: readonly number[], q: number): number {
@@ -100,6 +125,7 @@ function quantile(values: readonly number[], q: number): number {
 
 const worlds = new Map<PolicyName, Serving>();
 const measured = new Map<PolicyName, Measured[]>(POLICIES.map((policy) => [policy, []]));
+let capacity: number;
 try {
   for (const policy of POLICIES) {
     const serving = await startServing({ ROUTING_POLICY: policy });
@@ -108,22 +134,23 @@ try {
     await release(serving.store, 'small', 'job_small0000');
     await publish(serving.store, 'large', 'job_large0000', buildHeavy(LAYERS));
   }
+  // Of a policy that learns nothing from it.
+  capacity = await capacityOf(worlds.get('edge-first')!.url);
   for (let round = 0; round < ROUNDS + WARMUP; round++)
     // In turns, each round beginning with another.
     for (let i = 0; i < POLICIES.length; i++) {
       const policy = POLICIES[(round + i) % POLICIES.length]!;
-      const results = await play(worlds.get(policy)!.url, segment(round));
+      const results = await play(worlds.get(policy)!.url, segment(round, capacity));
       if (round >= WARMUP) measured.get(policy)!.push(...results);
     }
 } finally {
-  agent.destroy();
   for (const serving of worlds.values()) await serving.stop();
 }
 
 const ours = mean(measured.get(POLICIES[0])!.map(({ ms }) => ms));
 console.log(
-  `mixed load: ${SMALL * 100} % small requests, ${QUIET} a second and ${BURST} in bursts, ` +
-    `the cloud ${CLOUD_MS} ms further away, ${measured.get(POLICIES[0])!.length} requests each`,
+  `mixed load: ${SMALL * 100} % small requests; the edge can answer ${capacity.toFixed(0)} a second, ` +
+    `asked are ${QUIET * 100} % of that, and ${BURST * 100} % in bursts; the cloud ${CLOUD_MS} ms further away, ${measured.get(POLICIES[0])!.length} requests each`,
 );
 console.log(
   table(

@@ -142,7 +142,7 @@ describe('causeway', () => {
     },
   );
 
-  test.each([
+  test.concurrent.each([
     ['plan points', /required option '--data/],
     ['plan points --data nothing', /no dataset nothing/],
     ['plan points --data points --input features --shards 0', /whole number from 1 to 1000/],
@@ -272,7 +272,7 @@ describe('causeway', () => {
     ['a job that is not there', ['jobs', 'show', 'job_00000000'], /no job/],
     ['a release that is not there', ['models', 'promote', 'points', 'stable', '9'], /no release 9/],
   ];
-  test.each(wrong)('refuses %s with exit code 2', async (_name, args, message) => {
+  test.concurrent.each(wrong)('refuses %s with exit code 2', async (_name, args, message) => {
     const { code, err } = await causeway(...args);
     expect(err).toMatch(message);
     expect(err).not.toMatch(/\n\s+at /);
@@ -288,7 +288,7 @@ describe('causeway', () => {
     expect(code).toBe(2);
   });
 
-  test.each(['up', 'import', 'build', 'train', 'jobs', 'predict', 'explain', 'models', 'quantize'])(
+  test.concurrent.each(['up', 'import', 'build', 'train', 'jobs', 'predict', 'explain', 'models', 'quantize'])(
     '%s has help',
     async (command) => {
       const { code, out } = await causeway(command, '--help');

@@ -45,9 +45,9 @@ test(
       await client.actOnJob(paused.job, 'pause');
       expect((await causeway('pause', paused.job)).status).toBe('paused');
       // What runs finishes; then nothing moves.
-      await wait(3_000);
-      const { round } = await client.job(paused.job);
       await wait(2_000);
+      const { round } = await client.job(paused.job);
+      await wait(1_500);
       expect(await client.job(paused.job)).toMatchObject({ status: 'paused', round });
       expect(round).toBeLessThan(rounds);
       expect((await causeway('resume', paused.job)).status).toBe('running');
