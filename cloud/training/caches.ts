@@ -23,7 +23,23 @@ export function recent<T>(capacity: number, evicted: (value: T) => void = () => 
         evicted(old);
       }
     },
+    delete: (key) => void entries.delete(key),
   };
+}
+
+/**
+ * What is cached under a key, loaded by the first who asks; whoever asks meanwhile waits for the same. A load that fails
+ * is forgotten: the next to ask tries again, and a fault of a moment does not stay with the warm function.
+ */
+export function loadOnce<T>(cache: Cache<Promise<T>>, key: string, load: () => Promise<T>): Promise<T> {
+  const known = cache.get(key);
+  if (known !== undefined) return known;
+  const loading = load().catch((thrown: unknown) => {
+    if (cache.get(key) === loading) cache.delete(key);
+    throw thrown;
+  });
+  cache.set(key, loading);
+  return loading;
 }
 
 /** Keeps decoded dataset shards up to `capacity` bytes, most recently used first. */

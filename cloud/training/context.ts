@@ -50,6 +50,7 @@ export interface LoadedModel {
 export interface Cache<T> {
   get(key: string): T | undefined;
   set(key: string, value: T): void;
+  delete(key: string): void;
 }
 
 /** What a message's delivery says of it. */

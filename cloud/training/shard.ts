@@ -12,6 +12,7 @@ import { createOptimizer } from '../../core/optimizers/optimizer.ts';
 import { getBlob } from '../../core/storage/blobs.ts';
 import type { Strategy } from '../../core/strategies/strategy.ts';
 import { strategyOf } from '../../core/strategies/table.ts';
+import { loadOnce } from './caches.ts';
 import type { Delivery, FleetContext } from './context.ts';
 import {
   acceptedJob,
@@ -164,10 +165,7 @@ function changeOf(before: Float32Array, after: Float32Array<ArrayBuffer>, traine
   return change;
 }
 
-function programOf({ store, caches }: FleetContext, plan: JobPlan): Promise<TrainingProgram> {
-  const known = caches.programs.get(plan.trainingGraph);
-  if (known !== undefined) return known;
-  const loading = getBlob(store, plan.trainingGraph).then((graph) => loadProgram(graph, plan.parameters));
-  caches.programs.set(plan.trainingGraph, loading);
-  return loading;
-}
+const programOf = ({ store, caches }: FleetContext, plan: JobPlan): Promise<TrainingProgram> =>
+  loadOnce(caches.programs, plan.trainingGraph, async () =>
+    loadProgram(await getBlob(store, plan.trainingGraph), plan.parameters),
+  );

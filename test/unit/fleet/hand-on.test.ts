@@ -83,6 +83,6 @@ test('a warm function reads the model it was given once, and the merged state it
   };
   // Two shards a round; the first state comes from the plan.
   expect(await reads({ caches: coldCaches() })).toEqual([1, 0]);
-  const forgetful = { get: () => undefined, set: () => undefined };
+  const forgetful = { get: () => undefined, set: () => undefined, delete: () => undefined };
   expect(await reads({ caches: { ...coldCaches(), states: forgetful } })).toEqual([2, 2]);
 });

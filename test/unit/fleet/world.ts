@@ -111,7 +111,10 @@ export function fleetContext(
     caches:
       program === undefined
         ? caches
-        : { ...caches, programs: { get: () => Promise.resolve(program), set: () => undefined } },
+        : {
+            ...caches,
+            programs: { get: () => Promise.resolve(program), set: () => undefined, delete: () => undefined },
+          },
   };
 }
 

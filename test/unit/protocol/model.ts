@@ -135,6 +135,7 @@ export function createModel(program: TrainingProgram, pauseAt: 'writes' | 'reque
       states: {
         get: (key: string) => states.get(key),
         set: (key: string, value: TrainingState) => void states.set(key, value),
+        delete: (key: string) => void states.delete(key),
       },
     };
     return fleetContext({ store, queue, now, caches }, program);
