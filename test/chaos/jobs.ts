@@ -1,11 +1,13 @@
 /** The jobs that are disturbed: small, but each with something of its own that must survive. */
-import type { TrainRequest } from '../../core/contracts/job.ts';
+import type { z } from 'zod';
+import type { JobSpec, TrainRequest } from '../../core/contracts/job.ts';
 import { columns } from '../../core/datasets/columns.ts';
 import { importDataset } from '../../core/datasets/import.ts';
 import { buildMlp } from '../../core/onnx/builders/mlp.ts';
 import { createRandom } from '../../core/random.ts';
 import { putBlob } from '../../core/storage/blobs.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
+import { FAN_OUT_JOBS, prepareFanOut } from './fan-out-jobs.ts';
 
 const ROWS = 120;
 const FEATURES = 4;
@@ -19,7 +21,7 @@ const GRAPH = buildMlp({
 });
 
 /** By name: what differs from two epochs of three shards with Adam, in four rounds. */
-export const JOBS: Readonly<Record<string, Partial<TrainRequest>>> = {
+const TRAININGS: Readonly<Record<string, Partial<TrainRequest>>> = {
   adam: {},
   'one shard, many rounds': { shards: 1, strategy: { kind: 'local-sgd', localSteps: 4 } },
   'momentum, accumulated and clipped': {
@@ -47,8 +49,18 @@ export const JOBS: Readonly<Record<string, Partial<TrainRequest>>> = {
   },
 };
 
+/** The kinds of jobs take turns: of any eleven seeds in a row each has one. */
+export const JOB_NAMES = [...Object.keys(TRAININGS), ...Object.keys(FAN_OUT_JOBS)];
+
 /** Imports the rows and the model. @returns the request */
-export async function prepareJob(store: ObjectStore, name: string): Promise<TrainRequest> {
+export async function prepareJob(store: ObjectStore, name: string): Promise<z.input<typeof JobSpec>> {
+  const fanOut = FAN_OUT_JOBS[name];
+  if (fanOut === undefined) return prepareTraining(store, name);
+  await prepareFanOut(store);
+  return fanOut;
+}
+
+async function prepareTraining(store: ObjectStore, name: string): Promise<TrainRequest> {
   const random = createRandom(7);
   const x = Float32Array.from({ length: ROWS * FEATURES }, random.normal);
   // The class is a sign that all four numbers have a part in.
@@ -72,6 +84,6 @@ export async function prepareJob(store: ObjectStore, name: string): Promise<Trai
     epochs: 2,
     batchSize: 5,
     strategy: { kind: 'local-sgd', localSteps: 4 },
-    ...JOBS[name],
+    ...TRAININGS[name],
   };
 }

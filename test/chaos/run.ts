@@ -1,4 +1,6 @@
 /** A disturbed job beside the undisturbed one: what came of it, and what must be the same. */
+import { z } from 'zod';
+import { FanOutResult } from '../../core/contracts/fan-out.ts';
 import { JobPlan, JobResult, RoundCommit } from '../../core/contracts/job.ts';
 import { blobKey, jobPlanKey, jobResultKey, releaseKey, roundCommitKey } from '../../core/contracts/keys.ts';
 import { collectGarbage } from '../../core/garbage/collect.ts';
@@ -6,33 +8,28 @@ import type { Task } from '../../core/contracts/task.ts';
 import { acceptJob } from '../../core/jobs/accept.ts';
 import { readControl, writeControl } from '../../core/jobs/control.ts';
 import { nextTasks } from '../../core/jobs/resume.ts';
-import { getBlob } from '../../core/storage/blobs.ts';
+import { getBlob, sha256Hex } from '../../core/storage/blobs.ts';
 import { getJson, putJson } from '../../core/storage/json.ts';
+import { listAll } from '../../core/storage/list.ts';
 import { memoryStore, type MemoryStore } from '../unit/memory-store.ts';
 import { createCourse, emptyTally, type Tally } from './course.ts';
 import { type Draw, drawFor, PEOPLE } from './faults.ts';
-import { JOBS, prepareJob } from './jobs.ts';
+import { JOB_NAMES, prepareJob } from './jobs.ts';
 
 const JOB = 'job_00000001';
 const START = Date.parse('2026-01-02T03:04:05Z');
 
 export interface Course {
-  /** Of the released model. */
-  readonly graph: string;
-  /** Every round's state, by SHA-256. */
-  readonly states: readonly string[];
-  /** Blobs in the bucket after a sweep, by key. */
+  /** What the job made, in its order: a training's states and released model, the outputs or metrics of the others. */
+  readonly made: ReadonlyMap<string, string>;
+  /** Blobs in the bucket after the collector went through it, by key. */
   readonly left: readonly string[];
   readonly tally: Tally;
   /** Virtual seconds. */
   readonly seconds: number;
 }
 
-/** The kinds of jobs take turns. */
-export const nameOf = (seed: number): string => {
-  const names = Object.keys(JOBS);
-  return names[seed % names.length]!;
-};
+export const nameOf = (seed: number): string => JOB_NAMES[seed % JOB_NAMES.length]!;
 
 /** @param seed undefined: nothing goes wrong @throws where the job does not succeed */
 export async function runJob(name: string, seed: number | undefined): Promise<Course> {
@@ -41,42 +38,74 @@ export async function runJob(name: string, seed: number | undefined): Promise<Co
   const tally = emptyTally();
   const hasEnded = async () => (await resultOf(objects)) !== undefined;
   const draw = seed === undefined ? undefined : drawFor(seed);
+  const spec = await prepareJob(objects, name);
+  const isTraining = spec.kind === 'train';
   const course = createCourse({
     objects,
     clock,
     tally,
     hasEnded,
-    ...(draw === undefined ? {} : { draw, between: (id) => people(objects, clock, draw, tally, id) }),
+    ...(draw === undefined
+      ? {}
+      : { draw, between: (id) => people({ objects, clock, draw, tally, isTraining }, id) }),
   });
-  await acceptJob(objects, course.queue, await prepareJob(objects, name), { job: JOB, now: new Date(START) });
+  await acceptJob(objects, course.queue, spec, { job: JOB, now: new Date(START) });
   await course.run();
   const result = await resultOf(objects);
   if (result?.status !== 'succeeded') throw new Error(`the job ended as ${JSON.stringify(result)}`);
+  const left = await collected(objects);
+  const made = 'graph' in result ? await trained(objects, result.graph) : await fannedOut(objects, result);
+  return { made, left, tally, seconds: (clock.now - START) / 1000 };
+}
+
+/** @throws where the job was released twice, or the collector took its model or its last state */
+async function trained(objects: MemoryStore, graph: string): Promise<Course['made']> {
   if ((await objects.head(releaseKey('m', 2))) !== undefined) throw new Error('the job was released twice');
   const plan = (await getJson(objects, jobPlanKey(JOB), JobPlan))!;
-  const states = [];
+  const made = new Map<string, string>();
   for (let round = 0; round < plan.rounds; round++)
-    states.push((await getJson(objects, roundCommitKey(JOB, round), RoundCommit))!.state);
-  const left = await sweep(objects, [result.graph, states.at(-1)!]);
-  return { graph: result.graph, states, left, tally, seconds: (clock.now - START) / 1000 };
+    made.set(
+      `state of round ${round}`,
+      (await getJson(objects, roundCommitKey(JOB, round), RoundCommit))!.state,
+    );
+  for (const sha256 of [graph, [...made.values()].at(-1)!]) await getBlob(objects, sha256);
+  return made.set('released model', graph);
+}
+
+/** Bytes of every output, its manifest among them, and the figures of the result. */
+async function fannedOut(
+  objects: MemoryStore,
+  { endedAt: _endedAt, ...figures }: Extract<FanOutResult, { status: 'succeeded' }>,
+): Promise<Course['made']> {
+  const made = new Map([['result', JSON.stringify(figures)]]);
+  for (const { key } of await listAll(objects, `outputs/${JOB}/`))
+    made.set(key, await sha256Hex((await objects.get(key))!.body));
+  return made;
 }
 
 /** Of the run that counts. */
-async function resultOf(objects: MemoryStore): Promise<JobResult | undefined> {
+async function resultOf(objects: MemoryStore): Promise<JobResult | FanOutResult | undefined> {
   const { run } = await readControl(objects, JOB);
-  return getJson(objects, jobResultKey(JOB, run), JobResult);
+  return getJson(objects, jobResultKey(JOB, run), z.union([JobResult, FanOutResult]));
+}
+
+interface Disturbed {
+  readonly objects: MemoryStore;
+  readonly clock: { readonly now: number };
+  readonly draw: Draw;
+  readonly tally: Tally;
+  /** Only these can be redriven. */
+  readonly isTraining: boolean;
 }
 
 /** What people do while the job runs. @returns what they send */
 async function people(
-  objects: MemoryStore,
-  clock: { readonly now: number },
-  draw: Draw,
-  tally: Tally,
+  { objects, clock, draw, tally, isTraining }: Disturbed,
   id: string,
 ): Promise<readonly Task[]> {
   const count = (name: string) => tally.faults.set(name, (tally.faults.get(name) ?? 0) + 1);
-  const redrive = draw(`redrive ${id}`).uniform() < PEOPLE.redrive && (await resultOf(objects)) === undefined;
+  const redrive =
+    isTraining && draw(`redrive ${id}`).uniform() < PEOPLE.redrive && (await resultOf(objects)) === undefined;
   const control = await readControl(objects, JOB);
   const at = new Date(clock.now).toISOString();
   if (redrive) {
@@ -101,21 +130,17 @@ async function people(
   return nextTasks(objects, JOB);
 }
 
-/** Whatever the faults left, the collector takes it, and what is needed stays. @returns the blobs that stay */
-async function sweep(objects: MemoryStore, needed: readonly string[]): Promise<string[]> {
+/** Whatever the faults left, the collector takes it. @returns the blobs that stay */
+async function collected(objects: MemoryStore): Promise<string[]> {
   await collectGarbage(objects, { now: START + 86_400_000_000, olderThanMs: 0 });
-  for (const sha256 of needed) await getBlob(objects, sha256);
   return (await objects.list(blobKey(''))).objects.map(({ key }) => key);
 }
 
 /** @returns what differs, undefined where nothing does */
 export function difference(disturbed: Course, undisturbed: Course): string | undefined {
-  if (disturbed.graph !== undisturbed.graph)
-    return `released ${disturbed.graph}, undisturbed ${undisturbed.graph}`;
-  const round = disturbed.states.findIndex((state, i) => state !== undisturbed.states[i]);
-  if (round < 0 && disturbed.states.length === undisturbed.states.length)
-    return disturbed.left.join() === undisturbed.left.join()
-      ? undefined
-      : 'other blobs are left after a sweep';
-  return `the state of round ${round} is another one`;
+  for (const [what, sha256] of undisturbed.made)
+    if (disturbed.made.get(what) !== sha256)
+      return `${what} is ${disturbed.made.get(what) ?? 'missing'}, undisturbed ${sha256}`;
+  if (disturbed.made.size !== undisturbed.made.size) return 'it made more than the undisturbed one';
+  return disturbed.left.join() === undisturbed.left.join() ? undefined : 'other blobs are left after a sweep';
 }
