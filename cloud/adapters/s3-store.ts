@@ -1,4 +1,5 @@
 /** The object store on Amazon S3, or whatever speaks its API. */
+import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DeleteObjectCommand,
@@ -34,6 +35,8 @@ const CONFLICT_WAIT_MS = 25;
  * is whole is for the reader to see.
  */
 const BODY_ATTEMPTS = 4;
+/** Metadata of an object that was put on a condition: names the put, so that its writer knows it again. */
+const PUT_NAME = 'put';
 /** LIST's own limits. */
 const MAX_PAGE = 1_000;
 
@@ -56,7 +59,8 @@ function info(
   if (size === undefined || ETag === undefined || LastModified === undefined) {
     throw new Fault('bad_gateway', `the bucket's answer for ${key} lacks its size, etag or time`);
   }
-  const metadata = Object.keys(Metadata).length === 0 ? {} : { metadata: Metadata };
+  const { [PUT_NAME]: _name, ...given } = Metadata;
+  const metadata = Object.keys(given).length === 0 ? {} : { metadata: given };
   return { key, size, etag: ETag, modifiedAt: LastModified, ...metadata };
 }
 
@@ -93,10 +97,7 @@ function conditionHeaders({ condition }: PutOptions): { IfNoneMatch?: string; If
   return condition === 'create' ? { IfNoneMatch: '*' } : { IfMatch: condition.match };
 }
 
-/**
- * A conditional put that did not happen: 412, and 404 where If-Match met no object at all. It is also what a writer
- * sees whose first try was stored but whose answer was lost: `refused` says what is stored, not who stored it.
- */
+/** A conditional put that did not happen: 412, and 404 where If-Match met no object at all. */
 const isRefusal = (thrown: unknown, options: PutOptions) =>
   s3Status(thrown) === 412 ||
   (s3Status(thrown) === 404 && s3Code(thrown) === 'NoSuchKey' && options.condition !== undefined);
@@ -125,7 +126,20 @@ export function s3Store({ client, bucket }: S3StoreOptions): ObjectStore {
     return { ...info(key, size, answer), body };
   }
 
+  /**
+   * A refusal is also what a writer sees whose first try was stored but whose answer was lost: the SDK tries again, and
+   * meets its own object. Equal bytes would not tell, as many write the same; the put's name does.
+   */
+  async function refused(key: string, name: string): Promise<PutOutcome> {
+    const there = await orMissing(client.send(new HeadObjectCommand({ Bucket: bucket, Key: key })));
+    return there?.ETag !== undefined && there.Metadata?.[PUT_NAME] === name
+      ? { kind: 'written', etag: there.ETag }
+      : { kind: 'refused' };
+  }
+
   async function put(key: string, body: Uint8Array, options: PutOptions): Promise<PutOutcome> {
+    const name = options.condition === undefined ? undefined : randomUUID();
+    const metadata = name === undefined ? options.metadata : { ...options.metadata, [PUT_NAME]: name };
     for (let attempt = 0; ; attempt++) {
       try {
         const { ETag } = await client.send(
@@ -135,14 +149,15 @@ export function s3Store({ client, bucket }: S3StoreOptions): ObjectStore {
             Body: body,
             ContentLength: body.length,
             ...(options.contentType === undefined ? {} : { ContentType: options.contentType }),
-            ...(options.metadata === undefined ? {} : { Metadata: { ...options.metadata } }),
+            ...(metadata === undefined ? {} : { Metadata: { ...metadata } }),
             ...conditionHeaders(options),
           }),
         );
         if (ETag === undefined) throw new Fault('bad_gateway', `the bucket gave no etag for ${key}`);
         return { kind: 'written', etag: ETag };
       } catch (thrown) {
-        if (isRefusal(thrown, options)) return { kind: 'refused' };
+        if (isRefusal(thrown, options))
+          return name === undefined ? { kind: 'refused' } : await refused(key, name);
         if (s3Status(thrown) !== 409 || attempt + 1 >= CONFLICT_ATTEMPTS) throw thrown;
         await sleep(Math.random() * CONFLICT_WAIT_MS * 2 ** attempt);
       }

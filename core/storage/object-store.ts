@@ -35,7 +35,10 @@ export type PutCondition = 'create' | { readonly match: string };
 export interface PutOptions {
   readonly condition?: PutCondition;
   readonly contentType?: string;
-  /** Kept with the object and told by HEAD. Names lower-case, values printable ASCII, 2 KiB in all (S3's limits). */
+  /**
+   * Kept with the object and told by HEAD. Names lower-case, values printable ASCII, 2,000 bytes in all: S3 takes 2 KiB,
+   * and a store may add a name of its own.
+   */
   readonly metadata?: Readonly<Record<string, string>>;
 }
 
