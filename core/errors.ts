@@ -51,6 +51,14 @@ export class Fault extends Error {
   get retryable(): boolean {
     return FAULTS[this.code].retryable;
   }
+
+  /**
+   * The fault of a service at that moment, not of what was asked: the same may be answered later, however often it was
+   * not. What is `internal` may be mended by another try too, but five that fail alike say that it is not.
+   */
+  get transient(): boolean {
+    return this.retryable && this.code !== 'internal';
+  }
 }
 
 /** Body of every error answer. `error` alone is the Open Inference Protocol's; the rest is ours. */

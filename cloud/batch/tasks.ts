@@ -32,7 +32,7 @@ export async function runFanOutTask(
     case 'gather':
       return gatherParts(context, work, plan);
     case 'recheck':
-      return recheckParts(context, plan, task.done);
+      return recheckParts(context, plan, task, redelivered);
   }
 }
 

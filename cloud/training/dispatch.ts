@@ -28,7 +28,8 @@ export interface MessageDelivery extends Delivery {
 
 /**
  * Returning acknowledges the message; throwing leaves it to be delivered again. A fault that trying again cannot mend
- * ends the job with its reason, and so does one that lasted until the message's last chance.
+ * ends the job with its reason, and so does one that lasted until the message's last chance, unless it was the store's
+ * or the queue's: then only the message is lost, and whoever looks after the job announces its work again.
  */
 export async function dispatch(fleet: FleetContext, body: string, delivery: MessageDelivery): Promise<void> {
   const value = parseBody(body);
@@ -48,7 +49,9 @@ export async function dispatch(fleet: FleetContext, body: string, delivery: Mess
     // What fails at its last chance the queue sets aside by itself; what no retry mends need not wait for that.
     if (permanent && message.kind === 'shard')
       await context.deadLetters?.bury(message, reasonOf(message, thrown));
-    if (permanent || delivery.lastChance) await giveUp(context, message, thrown);
+    const transient = thrown instanceof Fault && thrown.transient;
+    if (permanent || (delivery.lastChance && !transient)) await giveUp(context, message, thrown);
+    else if (delivery.lastChance) log('message set aside', message, thrown);
     if (!permanent) throw thrown;
   }
 }
@@ -64,7 +67,7 @@ function run(context: FleetContext, message: QueueMessage, delivery: MessageDeli
         ? mergeRound(context, message, delivery)
         : mergeSlice(context, { ...message, slice: message.slice }, delivery);
     case 'watch':
-      return watchRound(context, message);
+      return watchRound(context, message, delivery);
     case 'release':
       return releaseJob(context, message.job);
     case 'execute':

@@ -66,7 +66,7 @@ export async function mergeRound(
   }
   const closed = await roundCommit(context, job, round);
   if ((await hasEnded(context, job)) || (await stopIfDue(context, job, closed?.spent))) return;
-  await announceNext(context, accepted, plan, round);
+  await announceNext(context, accepted, plan, round, delivery.redelivered);
 }
 
 export async function announceNext(
@@ -74,11 +74,12 @@ export async function announceNext(
   accepted: AcceptedJob,
   plan: JobPlan,
   round: number,
+  again: boolean,
 ): Promise<void> {
   const { job, rounds, staleness = 0 } = plan;
   const next = round + 1;
   if (next === rounds) return context.queue.send([{ v: 1, kind: 'release', job }]);
-  if (next + staleness < rounds) await announceRound(context, accepted, plan, next + staleness);
+  if (next + staleness < rounds) await announceRound(context, accepted, plan, next + staleness, again);
   // Of rounds that overlap the next may be complete already.
   if (staleness > 0) await announceMergeIfSettled(context, accepted, plan, next);
 }

@@ -29,9 +29,10 @@ export async function planJob(context: FleetContext, job: string): Promise<void>
   if (await hasEnded(context, job)) return;
   if (await stopIfDue(context, job)) return;
   const accepted = await acceptedJob(context, job);
-  const plan = (await jobPlan(context, job)) ?? (await writePlan(context, accepted));
+  const earlier = await jobPlan(context, job);
+  const plan = earlier ?? (await writePlan(context, accepted));
   for (let round = 0; round <= Math.min(plan.staleness ?? 0, plan.rounds - 1); round++)
-    await announceRound(context, accepted, plan, round);
+    await announceRound(context, accepted, plan, round, earlier !== undefined);
 }
 
 async function writePlan(context: FleetContext, { job, spec }: AcceptedJob): Promise<JobPlan> {

@@ -1,14 +1,15 @@
 /**
  * Task `watch`: look whether a round goes on, and announce again what is slow or lost (core/jobs/stragglers.ts). It is
  * what makes a lost message or a function killed for good an ordinary event. Each look sends the next before it ends,
- * until the round after has begun.
+ * until the round after has begun; core/jobs/looks.ts says why that stays one chain.
  */
 import type { AcceptedJob, JobPlan, RoundCommit } from '../../core/contracts/job.ts';
-import { roundCommitKey, shardUpdateKey } from '../../core/contracts/keys.ts';
+import { roundCommitKey, roundLookKey, shardUpdateKey } from '../../core/contracts/keys.ts';
 import type { Task } from '../../core/contracts/task.ts';
+import { claimLook } from '../../core/jobs/looks.ts';
 import { lookAt, MAX_LOOKS } from '../../core/jobs/stragglers.ts';
 import { announceShards, watchTimes } from './announce.ts';
-import type { FleetContext } from './context.ts';
+import type { Delivery, FleetContext } from './context.ts';
 import { acceptedJob, hasEnded, jobPlan, lastBefore, roundCommit } from './documents.ts';
 import { endJob, stopIfDue, untilDeadline } from './ending.ts';
 import { announceNext } from './merge.ts';
@@ -21,7 +22,7 @@ const LONGEST_WAIT_S = 900;
 
 export type WatchTask = Extract<Task, { kind: 'watch' }>;
 
-export async function watchRound(context: FleetContext, task: WatchTask): Promise<void> {
+export async function watchRound(context: FleetContext, task: WatchTask, delivery: Delivery): Promise<void> {
   const { job, round } = task;
   const [ended, commit, accepted, plan] = await Promise.all([
     hasEnded(context, job),
@@ -31,8 +32,18 @@ export async function watchRound(context: FleetContext, task: WatchTask): Promis
   ]);
   if (ended) return;
   if (plan === undefined) return watchUnplanned(context, accepted, task);
-  if (commit === undefined) await watchOpen(context, accepted, plan, task);
-  else await watchClosed(context, accepted, plan, commit, task);
+  if (commit === undefined) await watchOpen(context, accepted, plan, task, delivery);
+  else await watchClosed(context, accepted, plan, commit, task, delivery);
+}
+
+/** `last`: of this number another one goes on. What it was sent to announce at once it announces all the same. */
+async function claim(
+  { store }: FleetContext,
+  { job, round, number = 1, announce }: WatchTask,
+  { redelivered }: Delivery,
+): Promise<'goes on' | 'last' | 'ends'> {
+  if (await claimLook(store, (n) => roundLookKey(job, round, n), number, redelivered)) return 'goes on';
+  return announce ? 'last' : 'ends';
 }
 
 async function watchUnplanned(context: FleetContext, accepted: AcceptedJob, task: WatchTask): Promise<void> {
@@ -57,9 +68,12 @@ async function watchOpen(
   accepted: AcceptedJob,
   plan: JobPlan,
   task: WatchTask,
+  delivery: Delivery,
 ): Promise<void> {
   const { now } = context;
-  const { job, round, look = -1, seen = 0, copies = 0 } = task;
+  const { job, round, look = -1, seen = 0, copies = 0, number = 1 } = task;
+  const claimed = await claim(context, task, delivery);
+  if (claimed === 'ends') return;
   const [before, closed] = await Promise.all([
     lastBefore(context, plan, round),
     round === 0 ? undefined : roundCommit(context, job, round - 1),
@@ -90,13 +104,16 @@ async function watchOpen(
     watchTimes(context),
   );
   if (verdict.kind === 'give-up') {
-    const reason = `round ${round}: shards ${missing.join(', ')} gave no update though announced again and again`;
+    const what =
+      missing.length === 0 ? 'its merge did not come' : `shards ${missing.join(', ')} gave no update`;
+    const reason = `round ${round}: ${what} though announced again and again`;
     await failRound(context, job, reason, verdict.silence);
     return;
   }
   if (verdict.kind === 'merge') await announceMerge(context, plan, round, { partial: true });
   else if (verdict.again || task.announce) await announceShards(context, plan, round, missing);
-  await lookAgain(context, { v: 1, kind: 'watch', job, round, ...next }, delaySeconds);
+  if (claimed === 'goes on')
+    await lookAgain(context, { v: 1, kind: 'watch', job, round, ...next, number: number + 1 }, delaySeconds);
 }
 
 /** Closed, but did anybody announce what follows? If that gives no sign of life for long enough, do it again. */
@@ -105,13 +122,17 @@ async function watchClosed(
   accepted: AcceptedJob,
   plan: JobPlan,
   commit: RoundCommit,
-  { job, round, look = 0, announce }: WatchTask,
+  task: WatchTask,
+  delivery: Delivery,
 ): Promise<void> {
+  const { job, round, look = 0, number = 1, announce } = task;
   const { now, watchSeconds } = context;
   const isLast = round + 1 === plan.rounds;
   const next = round + 1 + (plan.staleness ?? 0);
   // Of rounds that overlap the last ones are all announced, and have watches of their own.
   if (!isLast && (next >= plan.rounds || (await hasBegun(context, plan, next)))) return;
+  const claimed = await claim(context, task, delivery);
+  if (claimed === 'ends') return;
   const silence = (now().getTime() - Date.parse(commit.committedAt)) / 1000;
   const wait = Math.min(LONGEST_WAIT_S, watchSeconds * 2 ** look);
   if (announce || silence >= wait) {
@@ -119,12 +140,13 @@ async function watchClosed(
       await failRound(context, job, `${isLast ? 'the release' : `round ${next}`} did not begin`, silence);
       return;
     }
-    await announceNext(context, accepted, plan, round);
+    await announceNext(context, accepted, plan, round, true);
     // What was announced has a watch of its own, but for the release.
     if (!isLast) return;
   }
+  if (claimed === 'last') return;
   const looks = announce || silence >= wait ? look + 1 : look;
-  await lookAgain(context, { v: 1, kind: 'watch', job, round, look: looks }, wait);
+  await lookAgain(context, { v: 1, kind: 'watch', job, round, look: looks, number: number + 1 }, wait);
 }
 
 async function hasBegun({ store }: FleetContext, plan: JobPlan, round: number): Promise<boolean> {

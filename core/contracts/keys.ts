@@ -29,6 +29,16 @@ export const lostShardKey = (job: string, round: number, shard: number, run: num
 export const roundMembersKey = (job: string, round: number) => `jobs/${job}/rounds/${round}/members.json`;
 export const mergedSliceKey = (job: string, round: number, slice: number) =>
   `jobs/${job}/rounds/${round}/slices/${slice}.json`;
+export const roundPrefix = (job: string, round: number) => `jobs/${job}/rounds/${round}/`;
+/** A watch looked at the round for the n-th time. */
+export const roundLookKey = (job: string, round: number, n: number) =>
+  `${roundPrefix(job, round)}looks/${n}.json`;
+export const partsLooksPrefix = (job: string) => `jobs/${job}/looks/`;
+/** The same of the parts of a job that is split and merged. */
+export const partsLookKey = (job: string, n: number) => `${partsLooksPrefix(job)}${n}.json`;
+export const jobRevivalsPrefix = (job: string) => `jobs/${job}/revivals/`;
+/** The job was silent, and was announced again for the n-th time. */
+export const jobRevivalKey = (job: string, n: number) => `${jobRevivalsPrefix(job)}${n}.json`;
 /** A part of a job that is split and merged is done: see core/fan-out. */
 export const partReportPrefix = (job: string) => `jobs/${job}/parts/`;
 export const partReportKey = (job: string, part: number) => `${partReportPrefix(job)}${part}.json`;

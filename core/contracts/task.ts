@@ -6,6 +6,11 @@ import { JobId, V1 } from './primitives.ts';
 const OfJob = { v: V1, job: JobId };
 const OfRound = { ...OfJob, round: z.int().min(0) };
 
+/** Of the looks at a round, or at the parts of a job, the how manieth: see core/jobs/looks.ts. Left out: the first. */
+const LookNumber = z.int().min(1).optional();
+/** Do not wait: nothing of the job is announced, it was paused or all its messages may be lost. */
+const Announce = z.literal(true).optional();
+
 export const Task = z.discriminatedUnion('kind', [
   /** Split the work, write the plan, announce round 0, or the parts. */
   z.strictObject({ ...OfJob, kind: z.literal('plan') }),
@@ -36,8 +41,8 @@ export const Task = z.discriminatedUnion('kind', [
     look: z.int().min(0).optional(),
     seen: z.int().min(0).optional(),
     copies: z.int().min(0).optional(),
-    /** Do not wait: nothing of the job is announced, it was paused or all its messages may be lost. */
-    announce: z.literal(true).optional(),
+    number: LookNumber,
+    announce: Announce,
   }),
   /** Evaluate the last state, gate, release, move the channel. */
   z.strictObject({ ...OfJob, kind: z.literal('release') }),
@@ -46,7 +51,15 @@ export const Task = z.discriminatedUnion('kind', [
   /** Make one whole of all parts, end the job. */
   z.strictObject({ ...OfJob, kind: z.literal('gather') }),
   /** Delayed: announce missing parts again, where no more are done than the last time. */
-  z.strictObject({ ...OfJob, kind: z.literal('recheck'), done: z.int().min(0) }),
+  z.strictObject({
+    ...OfJob,
+    kind: z.literal('recheck'),
+    done: z.int().min(0),
+    /** Looks in a row that saw no more done. */
+    look: z.int().min(0).optional(),
+    number: LookNumber,
+    announce: Announce,
+  }),
 ]);
 export type Task = z.infer<typeof Task>;
 

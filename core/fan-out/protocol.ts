@@ -5,8 +5,11 @@
  * or die half-way: what is written first counts, and what is missing is announced again by a delayed `recheck`.
  */
 import { type FanOutPlan, FanOutResult, PartReport } from '../contracts/fan-out.ts';
-import { jobResultKey, outputManifestKey, partReportKey } from '../contracts/keys.ts';
+import { jobResultKey, outputManifestKey, partReportKey, partsLookKey } from '../contracts/keys.ts';
 import { parse } from '../contracts/parse.ts';
+import type { Task } from '../contracts/task.ts';
+import { claimLook, nextLook } from '../jobs/looks.ts';
+import { MAX_LOOKS } from '../jobs/stragglers.ts';
 import type { TaskQueue } from '../queue/task-queue.ts';
 import { getJson, putJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -23,17 +26,16 @@ export interface FanOutContext {
 /** Objects asked for at the same time. */
 const AT_ONCE = 32;
 
-/** Announces parts (all, or those given), and the recheck that looks after them. @param done parts done by now */
-export async function announceParts(
-  { queue, watchSeconds }: FanOutContext,
-  { job, parts }: FanOutPlan,
-  which: readonly number[] = [...parts.keys()],
-  done = 0,
-): Promise<void> {
-  await Promise.all([
-    queue.send(which.map((part) => ({ v: 1, kind: 'execute', job, part }))),
-    queue.send([{ v: 1, kind: 'recheck', job, done }], { delaySeconds: watchSeconds }),
-  ]);
+const executions = (job: string, parts: readonly number[]) =>
+  parts.map((part) => ({ v: 1, kind: 'execute', job, part }) as const);
+
+/** Announces all parts, and the recheck that looks after them. */
+export async function announceParts(context: FanOutContext, { job, parts }: FanOutPlan): Promise<void> {
+  const { store, queue, watchSeconds } = context;
+  // Another delivery may have announced them, and its recheck have looked: the chain goes on as one.
+  const number = await nextLook(store, (n) => partsLookKey(job, n));
+  await queue.send([{ v: 1, kind: 'recheck', job, done: 0, number }], { delaySeconds: watchSeconds });
+  await queue.send(executions(job, [...parts.keys()]));
 }
 
 /**
@@ -104,20 +106,42 @@ export async function gatherParts(
   await putJson(store, jobResultKey(job), result, 'create');
 }
 
+/** SQS's own limit on a delay. */
+const LONGEST_WAIT_S = 900;
+
 /**
  * Task `recheck`: some time after the last look, are parts still being done? Missing ones are announced again only
- * where none was done since: while the fleet works through a long queue, the rest waits in it.
- * @param before parts done at the last look
+ * where none was done since: while the fleet works through a long queue, the rest waits in it. Where that leads to nothing
+ * again and again, twice as long after each, the job ends.
  */
-export async function recheckParts(context: FanOutContext, plan: FanOutPlan, before: number): Promise<void> {
-  const { store, queue } = context;
+export async function recheckParts(
+  context: FanOutContext,
+  plan: FanOutPlan,
+  { done: before, look = 0, number = 1, announce }: Extract<Task, { kind: 'recheck' }>,
+  redelivered: boolean,
+): Promise<void> {
+  const { store, queue, watchSeconds } = context;
   const { job } = plan;
   if (await hasResult(store, job)) return;
+  const goesOn = await claimLook(store, (n) => partsLookKey(job, n), number, redelivered);
+  if (!goesOn && !announce) return;
   const present = await eachInTurn([...plan.parts.keys()], (part) => store.head(partReportKey(job, part)));
   const missing = present.flatMap((report, part) => (report === undefined ? [part] : []));
   const done = present.length - missing.length;
+  const looks = done > before || announce ? 0 : look + 1;
+  if (looks > MAX_LOOKS) return giveUp(context, job, missing);
   if (missing.length === 0) await queue.send([{ v: 1, kind: 'gather', job }]);
-  await announceParts(context, plan, done > before ? [] : missing, done);
+  else if (announce || done <= before) await queue.send(executions(job, missing));
+  if (!goesOn) return;
+  const delaySeconds = Math.min(LONGEST_WAIT_S, watchSeconds * 2 ** looks);
+  await queue.send([{ v: 1, kind: 'recheck', job, done, look: looks, number: number + 1 }], { delaySeconds });
+}
+
+async function giveUp({ store, now }: FanOutContext, job: string, missing: readonly number[]): Promise<void> {
+  const what = missing.length === 0 ? 'the whole was not made' : `parts ${missing.join(', ')} gave no report`;
+  const reason = `${what} though announced again and again: their functions died each time, or the queue lost them`;
+  const result = { v: 1, job, status: 'failed', reason, endedAt: now().toISOString() };
+  await putJson(store, jobResultKey(job), parse(FanOutResult, result, 'internal'), 'create');
 }
 
 async function hasResult(store: ObjectStore, job: string): Promise<boolean> {

@@ -127,6 +127,12 @@ const LAYOUT: readonly Row[] = [
     except: /"base":"[0-9a-f]{64}"/,
   },
   {
+    what: 'looks',
+    pattern: /^jobs\/([^/]+)\/(?:looks|revivals)\/\d+\.json$/,
+    judge: ({ jobs }, job) =>
+      jobs.get(job)?.kind === 'live' ? keep('its job may go on with it') : drop('its job has ended'),
+  },
+  {
     what: 'job documents',
     pattern: /^jobs\/([^/]+)\/parts\/\d+\.json$/,
     judge: ofJob('a part of it is done'),

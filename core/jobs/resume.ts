@@ -1,10 +1,11 @@
 /** What to announce so that an unfinished job goes on from where its objects say it is. */
 import { FanOutPlan } from '../contracts/fan-out.ts';
-import { jobPlanKey, jobResultKey } from '../contracts/keys.ts';
+import { jobPlanKey, jobResultKey, partsLookKey, roundLookKey } from '../contracts/keys.ts';
 import type { Task } from '../contracts/task.ts';
 import { getJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { rememberJob } from './look.ts';
+import { nextLook } from './looks.ts';
 import { type JobHistory, newestJobs, readHistory } from './view.ts';
 
 /** Jobs looked at when the fleet starts anew. */
@@ -20,10 +21,9 @@ export async function nextTasks(store: ObjectStore, job: string): Promise<Task[]
 async function nextOfFanOut(store: ObjectStore, job: string): Promise<Task[]> {
   if ((await store.head(jobResultKey(job))) !== undefined) return [];
   const plan = await getJson(store, jobPlanKey(job), FanOutPlan);
-  // No part can have been done more often than there are parts: whatever is missing is announced again.
-  return plan === undefined
-    ? [{ v: 1, kind: 'plan', job }]
-    : [{ v: 1, kind: 'recheck', job, done: plan.parts.length }];
+  if (plan === undefined) return [{ v: 1, kind: 'plan', job }];
+  const number = await nextLook(store, (n) => partsLookKey(job, n));
+  return [{ v: 1, kind: 'recheck', job, done: 0, announce: true, number }];
 }
 
 async function nextOfTraining(store: ObjectStore, job: string, history: JobHistory): Promise<Task[]> {
@@ -34,13 +34,14 @@ async function nextOfTraining(store: ObjectStore, job: string, history: JobHisto
   const first = Math.min(history.commits.length, rounds - 1);
   // Rounds that overlap are all under way.
   const open = Math.min(staleness + 1, rounds - first);
-  return Array.from({ length: open }, (_, i) => ({
-    v: 1,
-    kind: 'watch',
-    job,
-    round: first + i,
-    announce: true,
-  }));
+  const underWay = Array.from({ length: open }, (_, i) => first + i);
+  return Promise.all(
+    underWay.map(async (round) => {
+      // That of the watch that is in the queue, if one is: the chain goes on as one.
+      const number = await nextLook(store, (n) => roundLookKey(job, round, n));
+      return { v: 1, kind: 'watch', job, round, announce: true, number } as const;
+    }),
+  );
 }
 
 /**

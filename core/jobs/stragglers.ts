@@ -13,7 +13,10 @@
 const SLOW = { factor: 3, atLeastS: 5 } as const;
 /** Share of the shards that must have finished for their median to speak for the others. */
 const SPEAKING_SHARE = 0.5;
-/** Looks in a row without any progress before a round is given up; each waits twice as long as the one before. */
+/**
+ * Looks in a row without any progress before a round's missing shards are given up, and as many more before its merge is;
+ * each waits twice as long as the one before.
+ */
 export const MAX_LOOKS = 8;
 /** Seconds; SQS's own limit on a delay. */
 const LONGEST_DELAY_S = 900;
@@ -82,6 +85,7 @@ export function lookAt(round: OpenRound, times: WatchTimes): Look {
   const speaks = done.length >= Math.max(1, Math.floor(shards * SPEAKING_SHARE));
   const slow = slowAfter(speaks ? done.map(({ seconds }) => seconds) : [], times);
   const verdict = ((): Verdict => {
+    if (look >= 2 * MAX_LOOKS) return { kind: 'give-up', silence };
     if (done.length >= quorum && (missing === 0 || silence >= times.lostSeconds)) return { kind: 'merge' };
     if (done.length + missing < quorum || look >= MAX_LOOKS)
       return done.length >= quorum ? { kind: 'merge' } : { kind: 'give-up', silence };

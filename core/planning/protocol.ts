@@ -323,6 +323,7 @@ export function protocol(
         yield execution.ask([[{ reads: 1 }, { reads: isCommitted(round + 1) ? 0 : shards }]]);
       return;
     }
+    yield execution.ask([[{ writes: 1 }]]);
     yield execution.ask([commits(memory, round - 1), [{ reads: shards }]]);
     const now = fleet().now();
     const verdict = lookAt(

@@ -17,6 +17,7 @@ import { startEventSourceMapping } from './lambda/event-source-mapping.ts';
 import { createFunction, type LambdaFunction } from './lambda/function.ts';
 import { startFunctionUrl } from './lambda/function-url.ts';
 import type { Invocable } from './lambda/invocation.ts';
+import { startSchedule } from './lambda/schedule.ts';
 import { lockState } from './lock.ts';
 import { freePort } from './ports.ts';
 import { localTokenSecret } from './secrets.ts';
@@ -25,13 +26,15 @@ import { localCredentials } from './workers/credentials.ts';
 import { BUCKET, type Edge, startEdge } from './workers/edge.ts';
 
 /** Longest run of each function, milliseconds. The deployed ones have the same or more: see infra/aws. */
-const TIMEOUT_MS = { fleet: 120_000, api: 60_000, inference: 30_000 };
+const TIMEOUT_MS = { fleet: 120_000, api: 60_000, inference: 30_000, sweep: 60_000 };
 /** A message whose function died comes back after this; AWS advises six times the function's timeout. */
 const VISIBILITY_S = (6 * TIMEOUT_MS.fleet) / 1000;
 /** The local fleet loses functions only by being killed: look after a round soon. */
 const WATCH_S = 20;
 /** A shard from which nothing came for two timeouts is lost: its first execution was killed, and a copy of it too. */
 const LOST_S = (2 * TIMEOUT_MS.fleet) / 1000;
+/** Unfinished jobs are looked through this often, as deployed. */
+const SWEEP_EVERY_S = 300;
 /** An event stream holds one environment each. */
 const API_CONCURRENCY = 8;
 
@@ -43,7 +46,13 @@ export interface StackOptions {
   readonly fleet?: number;
   readonly log?: (line: string) => void;
   /** For fault tests: shorter than what suits people. Seconds. */
-  readonly times?: { readonly visibilityS?: number; readonly watchS?: number; readonly lostS?: number };
+  readonly times?: {
+    readonly visibilityS?: number;
+    readonly watchS?: number;
+    readonly lostS?: number;
+    readonly sweepEveryS?: number;
+    readonly stalledS?: number;
+  };
   /** For fault tests: what stands between the queue and the fleet's functions. */
   readonly wrapFleet?: (fleet: LambdaFunction) => Invocable;
 }
@@ -111,6 +120,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     });
     const api = lambda('api', 'api', TIMEOUT_MS.api, API_CONCURRENCY, token);
     const inference = lambda('inference', 'inference', TIMEOUT_MS.inference, fleetSize, token);
+    const sweep = lambda('sweep', 'sweep', TIMEOUT_MS.sweep, 1, {
+      ...(times.stalledS === undefined ? {} : { CAUSEWAY_STALLED_SECONDS: String(times.stalledS) }),
+    });
 
     const [jobsUrl, inferenceUrl] = await Promise.all([
       startFunctionUrl({ target: api, invokeMode: 'RESPONSE_STREAM' }),
@@ -151,6 +163,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       log,
     });
     undo.push(() => mapping.stop());
+    undo.push(startSchedule({ target: sweep, everySeconds: times.sweepEveryS ?? SWEEP_EVERY_S, log }));
     const sendMessage = async (message: object) => {
       await sqsClient.send(
         new SendMessageCommand({ QueueUrl: sqs.queueUrl, MessageBody: JSON.stringify(message) }),

@@ -1,5 +1,7 @@
-/** The cloud half: object store, task queue, token secret, and the three functions with what each may do. */
+/** The cloud half: object store, task queue, token secret, and the four functions with what each may do. */
 import { CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import { Rule, Schedule } from 'aws-cdk-lib/aws-events';
+import { LambdaFunction } from 'aws-cdk-lib/aws-events-targets';
 import { EventSourceMapping, FunctionUrlAuthType, InvokeMode } from 'aws-cdk-lib/aws-lambda';
 import type { Construct } from 'constructs';
 import { createObjectStore } from './object-store.ts';
@@ -21,6 +23,10 @@ const LOST_SECONDS = 2 * FLEET_TIMEOUT.toSeconds();
 const API_TIMEOUT = Duration.seconds(60);
 /** A cold model is loaded within the request; the router gives up at its own deadline, 10 s unless asked. */
 const INFERENCE_TIMEOUT = Duration.seconds(30);
+/** A look through two hundred jobs is a second or two. */
+const SWEEP_TIMEOUT = Duration.minutes(1);
+/** A job counts as silent after 20 minutes (STALLED_S in core/jobs/sweep.ts). */
+const SWEEP_EVERY = Duration.minutes(5);
 
 export interface CausewayStackProps extends StackProps {
   readonly settings: Settings;
@@ -112,6 +118,29 @@ export class CausewayStack extends Stack {
     })
       .bind(store.bind({ read: ['models/*', 'blobs/*'], write: [] }))
       .bind(token.bind());
+
+    const sweep = new ServiceFunction(this, 'Sweep', {
+      entry: 'cloud/sweep/handler.ts',
+      description: 'Causeway sweep: announces jobs again of which no message is left',
+      memoryMb: 256,
+      timeout: SWEEP_TIMEOUT,
+      onnxRuntime: false,
+    })
+      .bind(
+        store.bind({
+          // Of a job everything that says how far it is; the index is listed.
+          read: ['jobs/*'],
+          // A result only to give a job up.
+          write: ['jobs/*/revivals/*', 'jobs/*/result*.json'],
+        }),
+      )
+      .bind(tasks.bindSender());
+    new Rule(this, 'SweepSchedule', {
+      description: 'Looks for jobs of which no message is left',
+      schedule: Schedule.rate(SWEEP_EVERY),
+      // The next call comes in five minutes: one that failed need not be tried again.
+      targets: [new LambdaFunction(sweep.lambda, { retryAttempts: 0 })],
+    });
 
     this.#output('JobsUrl', publicUrl(api, InvokeMode.RESPONSE_STREAM), 'JOBS_URL of the router');
     this.#output('InferenceUrl', publicUrl(inference, InvokeMode.BUFFERED), 'CLOUD_URL of the router');

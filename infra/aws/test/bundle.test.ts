@@ -45,7 +45,7 @@ const files = (folder: string) =>
   );
 
 test('there is a bundle for each function', () =>
-  expect([...bundles.keys()].sort()).toEqual(['Api', 'Fleet', 'Inference']));
+  expect([...bundles.keys()].sort()).toEqual(['Api', 'Fleet', 'Inference', 'Sweep']));
 
 test.each(['Fleet', 'Inference'])(
   '%s carries ONNX Runtime for linux/arm64 alone, below the limit',
@@ -62,8 +62,8 @@ test.each(['Fleet', 'Inference'])(
   },
 );
 
-test('the API carries no native library', () => {
-  expect(files(bundles.get('Api')!).sort()).toEqual(['index.mjs', 'index.mjs.map']);
+test.each(['Api', 'Sweep'])('%s carries no native library', (name) => {
+  expect(files(bundles.get(name)!).sort()).toEqual(['index.mjs', 'index.mjs.map']);
 });
 
 /** Loads a bundle from a folder with nothing of the repository above it, with this machine's native library. */
@@ -88,6 +88,6 @@ function loadElsewhere(name: string): string {
   });
 }
 
-test.each(['Fleet', 'Api', 'Inference'])('%s loads on its own', (name) => {
+test.each(['Fleet', 'Api', 'Inference', 'Sweep'])('%s loads on its own', (name) => {
   expect(loadElsewhere(name)).toBe('function');
 });

@@ -100,11 +100,22 @@ describe('permissions', () => {
     ]);
   });
 
-  test('roles hold no managed policy, and there is none but the three', () => {
+  test('the sweep reads jobs, announces them, and writes that it did or that one is given up', () => {
+    expect(permissions(template, 'Sweep')).toEqual([
+      ...LOGS,
+      's3:GetObject /jobs/*',
+      's3:ListBucket',
+      's3:PutObject /jobs/*/result*.json',
+      's3:PutObject /jobs/*/revivals/*',
+      'sqs:SendMessage',
+    ]);
+  });
+
+  test('roles hold no managed policy, and there is none but the four', () => {
     const roles = template.findResources('AWS::IAM::Role');
-    expect(Object.keys(roles)).toHaveLength(3);
+    expect(Object.keys(roles)).toHaveLength(4);
     for (const role of Object.values(roles)) expect(role['Properties'].ManagedPolicyArns).toBeUndefined();
-    template.resourceCountIs('AWS::IAM::Policy', 3);
+    template.resourceCountIs('AWS::IAM::Policy', 4);
   });
 });
 
@@ -190,12 +201,32 @@ describe('resources', () => {
     });
   });
 
+  test('the sweep is called every five minutes, by its rule alone', () => {
+    const [id] = Object.keys(template.findResources('AWS::Events::Rule'));
+    const [sweep] = Object.keys(
+      template.findResources('AWS::Lambda::Function', {
+        Properties: { Description: Match.stringLikeRegexp('sweep') },
+      }),
+    );
+    template.hasResourceProperties('AWS::Events::Rule', {
+      ScheduleExpression: 'rate(5 minutes)',
+      State: 'ENABLED',
+      Targets: [Match.objectLike({ Arn: { 'Fn::GetAtt': [sweep, 'Arn'] } })],
+    });
+    template.hasResourceProperties('AWS::Lambda::Permission', {
+      Action: 'lambda:InvokeFunction',
+      Principal: 'events.amazonaws.com',
+      FunctionName: { 'Fn::GetAtt': [sweep, 'Arn'] },
+      SourceArn: { 'Fn::GetAtt': [id, 'Arn'] },
+    });
+  });
+
   test('every function is Node 24 on arm64', () => {
     template.allResourcesProperties('AWS::Lambda::Function', {
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
     });
-    template.resourceCountIs('AWS::Lambda::Function', 3);
+    template.resourceCountIs('AWS::Lambda::Function', 4);
   });
 
   test('the API streams and outlives its longest event stream, inference is buffered', () => {

@@ -29,6 +29,8 @@ export interface ClockworkOptions {
   readonly context?: Partial<FleetContext>;
   /** Milliseconds a task takes; default 100. */
   readonly takesMs?: (task: Task) => number;
+  /** How often a message that was sent once is in the queue; default once. */
+  readonly times?: (task: Task) => number;
   /** True: the function dies before it did anything. */
   readonly dies?: (task: Task) => boolean;
   readonly delivery?: (task: Task, now: () => number) => Partial<MessageDelivery>;
@@ -50,7 +52,8 @@ export async function clockwork(options: ClockworkOptions = {}) {
     ) {
       for (const task of tasks) {
         const delay = typeof delaySeconds === 'function' ? delaySeconds(task) : delaySeconds;
-        due.push({ at: now + delay * 1000, task, receives: 1 });
+        for (let n = options.times?.(task) ?? 1; n > 0; n--)
+          due.push({ at: now + delay * 1000, task, receives: 1 });
       }
       return Promise.resolve();
     },
@@ -114,6 +117,10 @@ export async function clockwork(options: ClockworkOptions = {}) {
     dead,
     due,
     now: () => now,
+    /** Lets time pass in which nothing is due. */
+    wait(seconds: number) {
+      now += seconds * 1000;
+    },
     /** Is told of each request that a handler makes of the store. */
     observe(told: typeof observer) {
       observer = told;

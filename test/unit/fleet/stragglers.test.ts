@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import type { Task } from '../../../core/contracts/task.ts';
 import { JobPlan } from '../../../core/contracts/job.ts';
 import { jobPlanKey, shardUpdateKey } from '../../../core/contracts/keys.ts';
+import { Fault } from '../../../core/errors.ts';
 import { decodeState, encodeState } from '../../../core/jobs/state.ts';
 import { decodeSafetensors } from '../../../core/tensors/safetensors.ts';
 import { getJson } from '../../../core/storage/json.ts';
@@ -75,6 +76,37 @@ describe('a shard whose function dies each time', () => {
     expect(job.due).toEqual([]);
     expect(job.dead.every(({ task }) => isShard(task, 2))).toBe(true);
   });
+});
+
+test('watches that are delivered twice, each time, stay one chain', async () => {
+  const job = await clockwork({
+    spec: { shards: 4 },
+    dies: (task) => isShard(task, 2),
+    times: (task) => (task.kind === 'watch' ? 2 : 1),
+  });
+  await job.run();
+  // The chain came to its end all the same.
+  expect(await job.result()).toMatchObject({ status: 'failed', reason: expect.stringMatching(/^round 0/) });
+  const looks = job.handled.flatMap(({ task }) => (task.kind === 'watch' ? [task.number ?? 1] : []));
+  const last = Math.max(...looks);
+  expect(last).toBeGreaterThan(6);
+  for (let number = 2; number <= last; number++)
+    expect(looks.filter((each) => each === number).length, `look ${number}`).toBe(2);
+});
+
+test('a watch whose function dies after it looked goes on when it is delivered again', async () => {
+  let died = false;
+  const job = await clockwork({ spec: { shards: 4 }, dies: (task) => isShard(task, 2) });
+  job.observe((operation, key) => {
+    if (died || operation !== 'head' || !key.includes('/shards/')) return;
+    // The look is written by then, and its successor not yet sent.
+    if (job.handled.at(-1)?.task.kind !== 'watch') return;
+    died = true;
+    throw new Fault('unavailable', 'killed');
+  });
+  await job.run();
+  expect(died).toBe(true);
+  expect(await job.result()).toMatchObject({ status: 'failed', reason: expect.stringMatching(/^round 0/) });
 });
 
 describe('a slow shard', () => {

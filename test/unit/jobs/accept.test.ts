@@ -60,7 +60,7 @@ describe('accepting a job', () => {
     ]);
     expect(await viewJob(store, 'job_00000001', NOW)).toMatchObject({ status: 'queued', round: 0 });
     expect(await newestJobs(store, 10)).toEqual(['job_00000001']);
-    const task = { v: 1, kind: 'watch', job: 'job_00000001', round: 0, announce: true };
+    const task = { v: 1, kind: 'watch', job: 'job_00000001', round: 0, announce: true, number: 1 };
     expect(await unfinishedTasks(store)).toEqual([task]);
     expect(await nextTasks(store, 'job_00000002')).toEqual([]);
   });
