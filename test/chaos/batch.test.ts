@@ -5,6 +5,7 @@ import { Tensor } from 'onnxruntime-node';
 import { OutputManifest } from '../../core/contracts/fan-out.ts';
 import { datasetShardKey, outputManifestKey, partReportKey } from '../../core/contracts/keys.ts';
 import { Fault } from '../../core/errors.ts';
+import { STALLED_S, sweepJobs } from '../../core/jobs/sweep.ts';
 import { createRandom } from '../../core/random.ts';
 import { getJson } from '../../core/storage/json.ts';
 import { decodeSafetensors } from '../../core/tensors/safetensors.ts';
@@ -264,11 +265,11 @@ describe('under faults', () => {
     await world.deliver(world.tasks.shift());
     const [first, ...rest] = world.tasks.splice(0);
     await world.deliver(first);
-    expect(world.delayed).toEqual([{ v: 1, kind: 'recheck', job: JOB, done: 0 }]);
+    expect(world.delayed).toEqual([{ v: 1, kind: 'recheck', job: JOB, done: 0, number: 1 }]);
     await world.deliver(world.delayed.shift());
     // One was done since: the others may be waiting in the queue.
     expect(world.tasks).toEqual([]);
-    expect(world.delayed).toEqual([{ v: 1, kind: 'recheck', job: JOB, done: 1 }]);
+    expect(world.delayed).toEqual([{ v: 1, kind: 'recheck', job: JOB, done: 1, look: 0, number: 2 }]);
     await world.deliver(world.delayed.shift());
     expect(world.tasks).toEqual(rest);
     await world.drain();
@@ -276,6 +277,44 @@ describe('under faults', () => {
     expect(await contents(world.store, 'outputs/')).toEqual(wanted);
     await world.deliver(world.delayed.shift());
     expect([...world.tasks, ...world.delayed]).toEqual([]);
+  });
+
+  test('rechecks that are delivered twice, each time, stay one chain; where nothing comes of it the job ends', async () => {
+    await world.accept(BATCH);
+    await world.deliver(world.tasks.shift());
+    let looks = 0;
+    // Whatever is announced is lost.
+    for (; world.delayed.length > 0; world.tasks.splice(0)) {
+      expect(world.delayed).toHaveLength(1);
+      const recheck = world.delayed.shift();
+      await world.deliver(recheck);
+      await world.deliver(recheck);
+      looks += 1;
+    }
+    expect(looks).toBe(9);
+    expect(await world.look()).toMatchObject({
+      status: 'failed',
+      result: { reason: expect.stringMatching(/^parts 0, 1, 2, 3 gave no report/) },
+    });
+  });
+
+  test('when all messages are lost the sweep announces what is missing, and the bytes are the same', async () => {
+    const wanted = await undisturbed();
+    await world.accept(BATCH);
+    await world.deliver(world.tasks.shift());
+    await world.deliver(world.tasks.shift());
+    const lost = world.tasks.splice(0);
+    world.delayed.splice(0);
+    const { store, queue } = world.context;
+    // By the store's own clock, which is not the job's here.
+    const sweep = () => sweepJobs({ store, queue, now: () => new Date(Date.now() + 2 * STALLED_S * 1000) });
+    expect((await sweep()).revived).toEqual([JOB]);
+    await world.deliver(world.tasks.shift());
+    expect(world.tasks).toEqual(lost);
+    await world.drain();
+    expect(await world.look()).toMatchObject({ status: 'succeeded' });
+    expect(await contents(world.store, 'outputs/')).toEqual(wanted);
+    expect((await sweep()).revived).toEqual([]);
   });
 
   test('a function that died between its file and its report: the next one reports what is there', async () => {

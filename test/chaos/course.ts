@@ -9,11 +9,11 @@ import { dispatch, type MessageDelivery } from '../../cloud/training/dispatch.ts
 import type { TrainingProgram } from '../../cloud/training/engine/program.ts';
 import type { Task } from '../../core/contracts/task.ts';
 import { Fault } from '../../core/errors.ts';
-import { unfinishedTasks } from '../../core/jobs/resume.ts';
+import { sweepJobs } from '../../core/jobs/sweep.ts';
 import { refreshing } from '../../core/storage/refresh.ts';
 import type { TaskQueue } from '../../core/queue/task-queue.ts';
 import type { MemoryStore } from '../unit/memory-store.ts';
-import { DELIVERY, type Draw, faultOf, LATE, MEANWHILE, SEND } from './faults.ts';
+import { DELIVERY, type Draw, faultOf, LATE, MEANWHILE, PEOPLE, SEND, SWEEP } from './faults.ts';
 import { keyOf, type S3Answer, type S3Request, serveS3, storeOver } from './s3-service.ts';
 
 const MAX_RECEIVES = 5;
@@ -24,6 +24,7 @@ const FLEET = 3;
 const REQUEST_MS = 8;
 /** A job that needs more never ends. */
 const MOST_DELIVERIES = 5_000;
+const MOST_SWEEPS = 2_000;
 const HOUR_MS = 3_600_000;
 
 interface Message {
@@ -45,8 +46,8 @@ export interface Tally {
   atOnce: number;
   /** Messages that the queue set aside after the fifth delivery. */
   setAside: number;
-  /** How often all messages were gone and the job was announced again, as `causeway jobs resume` does. */
-  resumed: number;
+  /** How often the sweep announced the job again. */
+  revived: number;
   readonly faults: Map<string, number>;
 }
 
@@ -56,7 +57,7 @@ export const emptyTally = (): Tally => ({
   duplicates: 0,
   atOnce: 0,
   setAside: 0,
-  resumed: 0,
+  revived: 0,
   faults: new Map(),
 });
 
@@ -272,6 +273,41 @@ export function createCourse(options: CourseOptions) {
     return true;
   }
 
+  let nextSweep = clock.now;
+  let sweeps = 0;
+  let losses = 0;
+
+  /** What a schedule does in the deployed fleet. It dies at a request now and then. */
+  async function sweep(): Promise<void> {
+    nextSweep = clock.now + SWEEP.everySeconds * 1000;
+    const id = `sweep ${++sweeps}`;
+    let untilDeath = chance(`kill ${id}`, SWEEP.killed) ? 1 + draw!(`at ${id}`).below(12) : Infinity;
+    const asked = <T>(perform: () => Promise<T>): Promise<T> =>
+      --untilDeath === 0 ? Promise.reject(new Fault('unavailable', 'killed')) : perform();
+    const { revived } = await sweepJobs({
+      store: {
+        get: (...args) => asked(() => objects.get(...args)),
+        head: (...args) => asked(() => objects.head(...args)),
+        put: (...args) => asked(() => objects.put(...args)),
+        list: (...args) => asked(() => objects.list(...args)),
+        delete: () => Promise.reject(new Error('a sweep deletes nothing')),
+      },
+      queue: {
+        send: (tasks) =>
+          asked(() => {
+            enqueue(tasks, () => 0, id);
+            return Promise.resolve();
+          }),
+      },
+      now: () => new Date(clock.now),
+      stalledSeconds: SWEEP.stalledSeconds,
+    }).catch((thrown: unknown) => {
+      if (!(thrown instanceof Fault)) throw thrown;
+      return { revived: [] };
+    });
+    tally.revived += revived.length;
+  }
+
   return {
     /** Where whoever is no function (the API) sends its tasks. */
     queue: {
@@ -285,18 +321,25 @@ export function createCourse(options: CourseOptions) {
     async run(): Promise<void> {
       for (;;) {
         while (messages.length > 0) {
+          if (draw !== undefined && clock.now >= nextSweep) await sweep();
           if (tally.deliveries > MOST_DELIVERIES)
             throw new Error(`no end after ${MOST_DELIVERIES} deliveries`);
           const id = `before ${tally.deliveries + 1}`;
           enqueue(await between(id), () => 0, id);
+          if (chance(`lose ${id} ${losses}`, PEOPLE.lose)) {
+            losses += 1;
+            count('all messages lost');
+            messages.splice(0);
+          }
           if (await deliverNext()) continue;
           if (messages.length > 0)
             clock.now = Math.max(clock.now, Math.min(...messages.map(({ dueAt }) => dueAt)));
         }
         if (await hasEnded()) return;
-        tally.resumed += 1;
-        if (tally.resumed > 20) throw new Error('the job ends nowhere though resumed again and again');
-        enqueue(await unfinishedTasks(objects), () => 0, `resumed ${tally.resumed}`);
+        if (draw === undefined || sweeps > MOST_SWEEPS)
+          throw new Error('the job has not ended, and no message is left');
+        clock.now = Math.max(clock.now, nextSweep);
+        await sweep();
       }
     },
   };

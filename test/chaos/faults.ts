@@ -39,11 +39,19 @@ export const SEND = { fails: 0.05, taken: 0.5, tries: 3 } as const;
 /** Of requests: others run while this one is answered, and the clock jumps meanwhile. */
 export const MEANWHILE = { others: 0.08, clockJump: 0.005 } as const;
 
+/**
+ * Every so many seconds somebody looks for jobs of which no message is left: a job counts as silent so soon that it is
+ * mostly alive still, and the sweep is killed at one of its requests so often.
+ */
+export const SWEEP = { everySeconds: 60, stalledSeconds: 45, killed: 0.3 } as const;
+
 /** Of deliveries before which no function is at work. */
 export const PEOPLE = {
-  /** Sweep the bucket, without a grace period. */
-  sweep: 0.03,
-  /** The job is stopped by a limit, the bucket swept, the job redriven. */
+  /** Collect the bucket's garbage, without a grace period. */
+  collect: 0.03,
+  /** The queue loses whatever is in it: only the sweep is left. */
+  lose: 0.004,
+  /** The job is stopped by a limit, the garbage collected, the job redriven. */
   redrive: 0.01,
 } as const;
 

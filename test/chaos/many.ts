@@ -51,12 +51,12 @@ const percent = (part: number, of: number) => `${((100 * part) / of).toFixed(1)}
 
 /** For people. */
 export function describe({ jobs, failures, tally, seconds }: Summary): string {
-  const { deliveries, killed, duplicates, atOnce, setAside, resumed, faults } = tally;
+  const { deliveries, killed, duplicates, atOnce, setAside, revived, faults } = tally;
   return [
     `${jobs} jobs, ${jobs - failures.length} ended with the bytes of the undisturbed one`,
     `${deliveries} deliveries: ${percent(killed, deliveries)} killed, ${percent(duplicates, deliveries)} handed out twice, ` +
       `${percent(atOnce, deliveries)} begun while others were at work`,
-    `${setAside} messages set aside after their fifth delivery; ${resumed} times all were gone and the job was resumed`,
+    `${setAside} messages set aside after their fifth delivery; ${revived} times the sweep announced a job again`,
     ...[...faults].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, n]) => `  ${n} × ${name}`),
     `virtual time: ${(seconds / jobs / 60).toFixed(1)} min a job`,
     ...failures.map(

@@ -120,12 +120,12 @@ async function people(
     };
     await putJson(objects, jobResultKey(JOB, control.run), JobResult.parse(stopped), 'create');
   }
-  if (redrive || draw(`sweep ${id}`).uniform() < PEOPLE.sweep) {
-    count('swept while it ran');
+  if (redrive || draw(`collect ${id}`).uniform() < PEOPLE.collect) {
+    count('garbage collected while it ran');
     await collectGarbage(objects, { now: clock.now + 86_400_000, olderThanMs: 0 });
   }
   if (!redrive) return [];
-  count('stopped, swept, redriven');
+  count('stopped, collected, redriven');
   await writeControl(objects, { v: 1, job: JOB, at, action: 'redrive' }, control);
   return nextTasks(objects, JOB);
 }

@@ -1,8 +1,9 @@
-/** One shard of eight is dead for good: on the real stack each round closes at its quorum, soon. */
+/** On the real stack: one shard of eight is dead for good, and each round closes at its quorum, soon; a message is lost. */
+import { setTimeout } from 'node:timers/promises';
 import type { SQSEvent } from 'aws-lambda';
 import { expect, test } from 'vitest';
 import { JobPlan, RoundCommit } from '../../core/contracts/job.ts';
-import { jobPlanKey, roundCommitKey, shardUpdateKey } from '../../core/contracts/keys.ts';
+import { jobPlanKey, jobRevivalKey, roundCommitKey, shardUpdateKey } from '../../core/contracts/keys.ts';
 import { decodeState, encodeState } from '../../core/jobs/state.ts';
 import { meanState } from '../../core/strategies/merging.ts';
 import { sha256Hex } from '../../core/storage/blobs.ts';
@@ -15,17 +16,24 @@ import { prepareSmallJob, temporaryState } from './small-job.ts';
 const DEAD = 3;
 const FLEET = 2;
 /** Seconds. */
-const TIMES = { visibilityS: 8, watchS: 4, lostS: 5 };
+const TIMES = { visibilityS: 8, watchS: 4, lostS: 5, sweepEveryS: 2, stalledS: 8 };
 
-/** The function dies of every message of the dead shard. */
+/** The function dies of every message of the dead shard. While it `loses`, messages are acknowledged unread. */
 function deadly(target: Invocable) {
-  const seen = { active: 0, most: 0, deaths: 0 };
+  const seen = { active: 0, most: 0, deaths: 0, loses: false, lost: 0 };
   const invocable: Invocable = {
     maxConcurrency: target.maxConcurrency,
     free: () => target.free(),
     whenFree: () => target.whenFree(),
     async invoke(event, options) {
-      const task = JSON.parse((event as SQSEvent).Records[0]?.body ?? '{}') as { shard?: number };
+      const task = JSON.parse((event as SQSEvent).Records[0]?.body ?? '{}') as {
+        kind?: string;
+        shard?: number;
+      };
+      if (seen.loses) {
+        if (task.kind === 'plan') seen.lost += 1;
+        return { kind: 'result', payload: JSON.stringify({ batchItemFailures: [] }) };
+      }
       if (task.shard === DEAD) {
         seen.deaths += 1;
         return { kind: 'failed', error: { errorType: 'Runtime.ExitError', errorMessage: 'killed' } };
@@ -43,7 +51,7 @@ function deadly(target: Invocable) {
 }
 
 test(
-  '1 of 8 dead: rounds close at 7 within a visibility timeout and a second',
+  '1 of 8 dead: rounds close at 7 within a visibility timeout and a second; a job without messages goes on',
   { timeout: 180_000 },
   async () => {
     const state = await temporaryState();
@@ -112,6 +120,14 @@ test(
         });
         expect(await sha256Hex(encodeState(merged, plan!.parameters))).toBe(commit.state);
       }
+
+      // Its only message is lost, but for the watch that would come in five minutes.
+      seen!.loses = true;
+      const orphan = await client.createJob({ ...spec, shards: 2, epochs: 1 });
+      while (seen!.lost === 0) await setTimeout(50);
+      seen!.loses = false;
+      expect(await client.follow(orphan.job, () => {})).toMatchObject({ status: 'succeeded' });
+      expect(await stack.store.head(jobRevivalKey(orphan.job, 1))).toBeDefined();
     } finally {
       await stack.stop();
       await state.remove();

@@ -17,6 +17,8 @@ export interface Faults {
   readonly kills: number;
   /** Messages handed out a second time, while the first is worked on or after. */
   readonly duplicates: number;
+  /** Messages that the queue loses, other than watches: what is lost those must find. */
+  readonly losses: number;
   /** Looks of a watch. It is handed out at any time, also when nothing is overdue. */
   readonly looks: number;
 }
@@ -78,6 +80,12 @@ async function successors(model: Model, state: State, { concurrency }: ExploreOp
   for (const message of distinct(world.queue)) {
     const isWatch = message.task.kind === 'watch';
     if (isWatch && faults.looks === 0) continue;
+    if (!isWatch && faults.losses > 0)
+      next.push({
+        world: take(world, message),
+        executions,
+        faults: { ...faults, losses: faults.losses - 1 },
+      });
     const left = isWatch ? { ...faults, looks: faults.looks - 1 } : faults;
     for (const late of isWatch ? [false, true] : [false]) {
       const taken = take(world, message);

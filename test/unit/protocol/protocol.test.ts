@@ -113,6 +113,18 @@ function checkCommits({ plan, states, quorum }: Course, world: World): void {
   }
 }
 
+/**
+ * Watches stay one chain: of a number there is one message, and one more for each fault that had one handed out or sent
+ * again, however many looks there were. The watch that came with the acceptance is of the first number too.
+ */
+function checkWatches({ queue }: World, { kills, duplicates }: Faults): void {
+  const numbers = queue.flatMap(({ task }) =>
+    task.kind === 'watch' ? [`round ${task.round}, look ${task.number ?? 1}`] : [],
+  );
+  for (const [number, watches] of Object.entries(Object.groupBy(numbers, (each) => each)))
+    expect(watches!.length, number).toBeLessThanOrEqual(2 + kills + duplicates);
+}
+
 const sameBefore = (world: World, round: number, states: readonly string[]) =>
   round === 0 || commitOf(world, round - 1)?.state === states[round - 1];
 
@@ -137,7 +149,7 @@ interface Case {
 }
 
 const ONE_ROUND = { epochs: 2 };
-const NONE: Faults = { kills: 0, duplicates: 0, looks: 0 };
+const NONE: Faults = { kills: 0, duplicates: 0, losses: 0, looks: 0 };
 const PLANNED = { from: 'planned', concurrency: 2 } as const;
 const CASES: readonly Case[] = [
   {
@@ -169,6 +181,29 @@ const CASES: readonly Case[] = [
     spec: { ...ONE_ROUND, quorum: 1 },
     ...PLANNED,
     faults: { ...NONE, looks: 1 },
+  },
+  { name: 'a round, a loss', spec: ONE_ROUND, ...PLANNED, faults: { ...NONE, losses: 1 } },
+  {
+    name: 'a round of one shard, a loss and a look',
+    spec: { ...ONE_ROUND, shards: 1 },
+    ...PLANNED,
+    faults: { ...NONE, losses: 1, looks: 1 },
+  },
+  {
+    name: 'a round of one shard, a loss, a duplicate and two looks',
+    spec: { ...ONE_ROUND, shards: 1 },
+    from: 'planned',
+    concurrency: 1,
+    faults: { kills: 0, duplicates: 1, losses: 1, looks: 2 },
+    deep: true,
+  },
+  {
+    name: 'a round of one shard, a kill and three looks',
+    spec: { ...ONE_ROUND, shards: 1 },
+    from: 'planned',
+    concurrency: 2,
+    faults: { ...NONE, kills: 1, looks: 3 },
+    deep: true,
   },
   {
     name: 'planning, a kill and a look',
@@ -210,7 +245,10 @@ describe('every way', () => {
     async ({ spec, from, faults, concurrency, name, stray }) => {
       const course = await prepareCourse(spec);
       const model = modelOf(course.plan);
-      const check = (world: World) => checkCommits(course, world);
+      const check = (world: World) => {
+        checkCommits(course, world);
+        checkWatches(world, faults);
+      };
       const strays = stray === undefined ? [] : [{ task: stray, receives: 1 }];
       const start = { ...course[from], queue: [...course[from].queue, ...strays] };
       const explored = await explore(model, start, { faults, concurrency, check });
