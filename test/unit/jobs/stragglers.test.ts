@@ -80,3 +80,10 @@ test('progress begins the count anew', () => {
   const { next } = lookAt(round({ seconds: 9, done: done(1), look: 6, seen: 0 }), TIMES);
   expect(next).toMatchObject({ look: 0, seen: 1 });
 });
+
+test('a merge that does not come is announced twice as often as shards are waited for, then given up', () => {
+  const at = (look: number) =>
+    lookAt(round({ seconds: 9_000, done: done(1, 1, 1, 1), seen: 4, look }), TIMES).verdict.kind;
+  expect(at(2 * MAX_LOOKS - 2)).toBe('merge');
+  expect(at(2 * MAX_LOOKS - 1)).toBe('give-up');
+});
