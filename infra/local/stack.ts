@@ -120,9 +120,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     });
     const api = lambda('api', 'api', TIMEOUT_MS.api, API_CONCURRENCY, token);
     const inference = lambda('inference', 'inference', TIMEOUT_MS.inference, fleetSize, token);
-    const sweep = lambda('sweep', 'sweep', TIMEOUT_MS.sweep, 1, {
-      ...(times.stalledS === undefined ? {} : { CAUSEWAY_STALLED_SECONDS: String(times.stalledS) }),
-    });
+    const stalled = times.stalledS === undefined ? {} : { CAUSEWAY_STALLED_SECONDS: String(times.stalledS) };
+    const sweep = lambda('sweep', 'sweep', TIMEOUT_MS.sweep, 1, stalled);
 
     const [jobsUrl, inferenceUrl] = await Promise.all([
       startFunctionUrl({ target: api, invokeMode: 'RESPONSE_STREAM' }),

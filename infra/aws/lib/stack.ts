@@ -135,12 +135,12 @@ export class CausewayStack extends Stack {
         }),
       )
       .bind(tasks.bindSender());
-    new Rule(this, 'SweepSchedule', {
+    const schedule = new Rule(this, 'SweepSchedule', {
       description: 'Looks for jobs of which no message is left',
       schedule: Schedule.rate(SWEEP_EVERY),
-      // The next call comes in five minutes: one that failed need not be tried again.
-      targets: [new LambdaFunction(sweep.lambda, { retryAttempts: 0 })],
     });
+    // The next call comes in five minutes: one that failed need not be tried again.
+    schedule.addTarget(new LambdaFunction(sweep.lambda, { retryAttempts: 0 }));
 
     this.#output('JobsUrl', publicUrl(api, InvokeMode.RESPONSE_STREAM), 'JOBS_URL of the router');
     this.#output('InferenceUrl', publicUrl(inference, InvokeMode.BUFFERED), 'CLOUD_URL of the router');
