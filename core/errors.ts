@@ -26,6 +26,8 @@ export interface FaultDetails {
   /** The field that was wrong, as a path a client can find: `optimizer.learningRate`, `inputs[0].shape`. */
   readonly field?: string;
   readonly cause?: unknown;
+  /** A short machine-readable phrase beside the code: the answer's `x-causeway-reason`. */
+  readonly reason?: string;
   /** Seconds after which trying again may help: the answer's Retry-After. */
   readonly retryAfterS?: number;
 }
@@ -34,6 +36,7 @@ export class Fault extends Error {
   override readonly name = 'Fault';
   readonly code: FaultCode;
   readonly field: string | undefined;
+  readonly reason: string | undefined;
   readonly retryAfterS: number | undefined;
 
   /** @param message what was wrong and what is allowed; it is shown to clients, so it names no internals. */
@@ -41,6 +44,7 @@ export class Fault extends Error {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.field = details.field;
+    this.reason = details.reason;
     this.retryAfterS = details.retryAfterS;
   }
 

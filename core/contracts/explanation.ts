@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { EXCLUSIONS } from '../routing/decide.ts';
+import { REFUSALS } from '../routing/admission.ts';
+import { EXCLUSIONS, PASSED_OVER } from '../routing/decide.ts';
 import { OBSTACLES } from '../routing/hedging.ts';
 import { HEALTH, REASONS } from '../routing/policy.ts';
 import { PLACES } from '../routing/targets.ts';
@@ -31,7 +32,7 @@ const TargetRow = z.strictObject({
   /** What the policy ranks by, the least first; null where it has no such figure. */
   score: z.number().nullable(),
   /** Why it was not to be chosen from; null: it was. */
-  excluded: z.enum([...EXCLUSIONS, ...OBSTACLES]).nullable(),
+  excluded: z.enum([...EXCLUSIONS, ...OBSTACLES, ...PASSED_OVER]).nullable(),
 });
 
 /** A look at the targets: for the first attempt, for one beside it that is late, for one after it failed. */
@@ -44,6 +45,8 @@ const DecisionRow = z.strictObject({
   /** null: none was asked. */
   target: z.string().nullable(),
   reason: Reason.nullable(),
+  /** Why the request went nowhere, and was answered 503 at once; null: it did not come to that. */
+  refused: z.enum(REFUSALS).nullable(),
   /** Sent the same request at the same time, to learn about it. */
   shadow: z.string().nullable(),
   /** A hedge that was due and not sent, though a target had room: the budget for second attempts was spent. */

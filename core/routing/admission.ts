@@ -15,9 +15,11 @@ export const BELIEVED_MS = 10_000;
 const LEAST_RETRY_MS = 1_000;
 const MOST_RETRY_MS = 30_000;
 
+/** `full`: as many requests as may be are at every target; `late`: none is predicted to answer in time. */
+export const REFUSALS = ['full', 'late'] as const;
+
 export interface Refusal {
-  /** `full`: as many requests as may be are at every target; `late`: none is predicted to answer in time. */
-  readonly kind: 'full' | 'late';
+  readonly kind: (typeof REFUSALS)[number];
   /** When it is predicted to be otherwise. */
   readonly retryAfterMs: number;
 }

@@ -37,6 +37,10 @@ export interface Choice<Memory = unknown> extends Decision {
 export const EXCLUSIONS = ['pinned-elsewhere', 'excluded', 'above-cost-ceiling', 'tried'] as const;
 export type Exclusion = (typeof EXCLUSIONS)[number];
 
+/** Why a target that the request allows, and that is well, is not chosen from: `spare`, its variant is for need. */
+export const PASSED_OVER = ['full', 'spare'] as const;
+export type PassedOver = (typeof PASSED_OVER)[number];
+
 /** @param by a place, or a target's name */
 const isMeant = ({ id, place }: TargetSnapshot, by: TargetId) => place === by || id === by;
 
@@ -91,6 +95,7 @@ export function decideAmong<Memory>(
 }
 
 const isHealthy = ({ health }: TargetSnapshot) => health === 'healthy';
+export const isSpare = ({ variant }: TargetSnapshot): boolean => variant?.isDegraded === true;
 
 /** Those of them that are so, where there are any. */
 function preferably(targets: readonly TargetSnapshot[], is: (target: TargetSnapshot) => boolean) {
@@ -108,7 +113,7 @@ function again<Memory>(
   if (room.length === 0) return undefined;
   const failed = all.filter(({ id }) => tried.includes(id)).map(hostOf);
   const elsewhere = preferably(preferably(room, isHealthy), (target) => !failed.includes(hostOf(target)));
-  const exact = preferably(elsewhere, ({ variant }) => variant?.isDegraded !== true);
+  const exact = preferably(elsewhere, (each) => !isSpare(each));
   const target = least(exact, (each) => predict(each).predictedMs ?? 0);
   return { target, reason: 'fallback', memory, probes: [] };
 }
@@ -119,9 +124,12 @@ function choose<Memory>(
   open: readonly TargetSnapshot[],
   memory: Memory,
 ): Taken<Memory> | undefined {
-  const spare = open.filter(({ variant }) => variant?.isDegraded === true);
+  const spare = open.filter(isSpare);
   // Only these are left: somebody asked for one by its name, or excluded the others.
-  if (spare.length === 0 || spare.length === open.length) return chooseAmong(policy, view, open, memory);
+  if (spare.length === 0 || spare.length === open.length) {
+    const taken = chooseAmong(policy, view, open, memory);
+    return taken && inTimeAtItsHost(taken, open, view.request.deadlineMs);
+  }
   const exact = open.filter((each) => !spare.includes(each));
   const { now, random, request } = view;
   const taken = chooseAmong(policy, view, exact, memory)!;
@@ -135,6 +143,22 @@ function choose<Memory>(
   // What is for need only is never chosen before, and could not be learned about.
   const shadow = taken.shadow ?? spare.find((each) => isUnlearned(each, now) && random() < PROBE_SHARE);
   return { ...taken, shadow };
+}
+
+/**
+ * Where the variant that a policy took is late and the other one of its host is in time, that one: which of them is
+ * wanted more, a policy that looks at no deadline does not know.
+ */
+function inTimeAtItsHost<Memory>(
+  taken: Taken<Memory>,
+  open: readonly TargetSnapshot[],
+  deadlineMs: number,
+): Taken<Memory> {
+  const { target: late, reason } = taken;
+  if (late.variant === undefined || reason === 'trial' || isInTime(late, deadlineMs)) return taken;
+  const other = open.find((each) => each !== late && hostOf(each) === hostOf(late));
+  if (other === undefined || !isInTime(other, deadlineMs)) return taken;
+  return { ...taken, target: other, reason: reason === 'pinned' ? reason : 'deadline' };
 }
 
 function chooseAmong<Memory>(

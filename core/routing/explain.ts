@@ -3,7 +3,8 @@
  * reads the very snapshot that was decided on, by the rules that decided: exclusion, obstacles, the policy's score.
  */
 import type { Explanation } from '../contracts/explanation.ts';
-import { type Exclusion, exclusionOf } from './decide.ts';
+import { isFull } from './admission.ts';
+import { eligible, type Exclusion, exclusionOf, isSpare, type PassedOver } from './decide.ts';
 import { type Obstacle, obstacleOf } from './hedging.ts';
 import { type Policy, predict, type Prediction, type RouteRequest, type TargetSnapshot } from './policy.ts';
 import type { TargetId } from './targets.ts';
@@ -61,13 +62,16 @@ function timeliness({ predictedMs, p95Ms }: Prediction, deadlineMs: number): Tar
 function leftOut(
   { kind, request, targets, chosen }: Look,
   target: TargetSnapshot,
-): Exclusion | Obstacle | undefined {
+): Exclusion | Obstacle | PassedOver | undefined {
   const excluded = exclusionOf(request, target);
   if (excluded !== undefined) return excluded;
   if (kind === 'hedge') return obstacleOf(target, request.deadlineMs);
-  if (target.id === chosen || target.health === 'healthy') return undefined;
+  if (target.id === chosen) return undefined;
+  const open = eligible(request, targets);
+  const healthy = open.filter(({ health }) => health === 'healthy');
   // Among targets none of which is healthy the policy chooses all the same.
-  const isHealthy = (one: TargetSnapshot) =>
-    one.health === 'healthy' && exclusionOf(request, one) === undefined;
-  return targets.some(isHealthy) ? target.health : undefined;
+  if (target.health !== 'healthy' && healthy.length > 0) return target.health;
+  const hasRoom = (one: TargetSnapshot) => !isFull(one);
+  if (isFull(target) && (chosen === undefined || healthy.some(hasRoom))) return 'full';
+  return isSpare(target) && !open.every(isSpare) ? 'spare' : undefined;
 }

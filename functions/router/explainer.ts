@@ -1,5 +1,6 @@
 /** Keeps what was decided and sent for one request that asked to be explained, and tells it at the end. */
 import type { Explanation } from '../../core/contracts/explanation.ts';
+import type { Refusal } from '../../core/routing/admission.ts';
 import { type DecisionRow, explainTargets, type Look, rounded } from '../../core/routing/explain.ts';
 import { POLICIES, type PolicyName } from '../../core/routing/policies/table.ts';
 import type { Reason } from '../../core/routing/policy.ts';
@@ -12,6 +13,7 @@ interface Chosen {
   readonly reason: Reason | undefined;
   readonly shadow?: TargetId | undefined;
   readonly outOfBudget?: boolean;
+  readonly refused?: Refusal['kind'] | undefined;
 }
 
 /** The client's answer; `target` and `reason` undefined where the router refused the request itself. */
@@ -50,7 +52,7 @@ export function createExplainer(policy: PolicyName, clock: () => number): Explai
     asked(deadlineMs) {
       deadline = deadlineMs;
     },
-    looked(look, { reason, shadow, outOfBudget = false }) {
+    looked(look, { reason, shadow, outOfBudget = false, refused }) {
       first ??= look;
       decisions.push({
         kind: look.kind,
@@ -58,6 +60,7 @@ export function createExplainer(policy: PolicyName, clock: () => number): Explai
         leftMs: rounded(look.request.deadlineMs),
         target: look.chosen ?? null,
         reason: reason ?? null,
+        refused: refused ?? null,
         shadow: shadow ?? null,
         outOfBudget,
         targets: explainTargets(look, POLICIES[policy]),

@@ -144,7 +144,7 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
     const choice = refused === undefined ? among(view, open) : undefined;
     explainer?.looked(
       { kind: isFirst ? 'first' : 'fallback', request, targets: view.targets, now, chosen: choice?.target },
-      { reason: choice?.reason, shadow: choice?.shadow?.target },
+      { reason: choice?.reason, shadow: choice?.shadow?.target, refused: refused?.kind },
     );
     if (refused !== undefined) throw notAdmitted(refused);
     if (isFirst && choice === undefined) throw noTarget(request);
@@ -306,7 +306,7 @@ function notAdmitted({ kind, retryAfterMs }: Refusal): Fault {
     kind === 'late'
       ? 'no target is predicted to answer within the deadline'
       : 'as many requests as may be are at every target';
-  return new Fault('unavailable', message, { retryAfterS: Math.ceil(retryAfterMs / 1000) });
+  return new Fault('unavailable', message, { reason: kind, retryAfterS: Math.ceil(retryAfterMs / 1000) });
 }
 
 /** Of a target that is not configured there is nothing. */

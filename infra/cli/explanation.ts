@@ -48,8 +48,9 @@ function decisionText(decision: Decision): string {
   return `${head}\n${table([...HEADER, ...PREDICTED], rows)}`;
 }
 
-function outcome({ kind, target, reason, shadow, outOfBudget }: Decision): string {
+function outcome({ kind, target, reason, refused, shadow, outOfBudget }: Decision): string {
   if (target === null) {
+    if (refused !== null) return `refused: ${refused}`;
     if (kind === 'cascade') return 'the larger model is not asked';
     if (kind !== 'hedge') return 'no target is left';
     return outOfBudget ? 'not sent, the budget for second attempts is spent' : 'not sent';

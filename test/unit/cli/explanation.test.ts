@@ -39,6 +39,7 @@ const DECISION = {
   reason: 'edge-faster',
   shadow: 'cloud',
   outOfBudget: false,
+  refused: null,
 } as const;
 const UNKNOWN = { parts: null, predictedMs: null, p95Ms: null, score: null, inTime: 'unknown' } as const;
 const EXPLANATION: Explanation = {
@@ -102,7 +103,12 @@ it('a refusal, and a second attempt that was not sent, are told as that', () => 
       target: null,
       reason: null,
       status: 503,
-      decisions: [hedge, { ...hedge, outOfBudget: true }, { ...hedge, kind: 'first' }],
+      decisions: [
+        hedge,
+        { ...hedge, outOfBudget: true },
+        { ...hedge, kind: 'first' },
+        { ...hedge, kind: 'first', refused: 'late' },
+      ],
     },
     1,
   );
@@ -111,6 +117,7 @@ it('a refusal, and a second attempt that was not sent, are told as that', () => 
   expect(text).toMatch(/hedge decision .*: not sent\n/);
   expect(text).toMatch(/: not sent, the budget for second attempts is spent\n/);
   expect(text).toMatch(/first decision .*: no target is left\n/);
+  expect(text).toMatch(/first decision .*: refused: late\n/);
 });
 
 it('zeros are as the metadata has them, one where any size goes', () => {

@@ -117,6 +117,18 @@ describe('an explanation says', () => {
     ]);
   });
 
+  it('why a request was refused', async () => {
+    const router = routerUnderTest({ MAX_IN_FLIGHT: '1' });
+    const held = Promise.withResolvers<Response>();
+    router.answers.edge = router.answers.cloud = () => held.promise;
+    const there = ['edge', 'cloud'].map((place) => router.infer(pinned(place)));
+    const { explanation } = await explain(router);
+    expect(explanation).toMatchObject({ status: 503, target: null, decisions: [{ refused: 'full' }] });
+    expect(explanation.decisions[0]!.targets.map(({ excluded }) => excluded)).toEqual(['full', 'full']);
+    held.resolve(json({}));
+    await Promise.all(there);
+  });
+
   it('how a failed attempt was made good', async () => {
     const router = routerUnderTest();
     router.answers.edge = () => json({ error: 'full' }, { status: 503, headers: { 'retry-after': '1' } });

@@ -25,7 +25,7 @@ describe('admission', () => {
     await learned(router);
     const asked = router.seen.edge.length + router.seen.cloud.length;
     const response = await router.infer({ [DEADLINE]: '500' });
-    expect(response.status).toBe(503);
+    expect(said(response)).toBe('503 null late');
     expect(response.headers.get('retry-after')).toBe('1');
     expect(await response.json()).toMatchObject({
       code: 'unavailable',
@@ -66,11 +66,11 @@ describe('bounded queues', () => {
     const there = [1, 2].map(() => router.infer({ [TARGET]: 'edge' }));
     await begun(edge, 2);
     const full = await router.infer({ [TARGET]: 'edge' });
-    expect([full.status, full.headers.get('retry-after')]).toEqual([503, '1']);
+    expect([said(full), full.headers.get('retry-after')]).toEqual(['503 null full', '1']);
     expect(await full.json()).toMatchObject({ code: 'unavailable', error: expect.stringMatching(/as many/) });
     const beside = [1, 2].map(() => router.infer());
     await begun(cloud, 2);
-    expect((await router.infer()).status).toBe(503);
+    expect(said(await router.infer())).toBe('503 null full');
     for (const open of [...edge, ...cloud]) open();
     expect((await Promise.all([...there, ...beside])).map(said)).toEqual([
       '200 edge pinned',

@@ -5,7 +5,7 @@ import { PROBE_SHARE, STALE_MS } from '../../../core/routing/policies/predictive
 import { POLICIES, POLICY_NAMES, type PolicyName } from '../../../core/routing/policies/table.ts';
 import { predict, REASONS, type RouteRequest, type TargetSnapshot } from '../../../core/routing/policy.ts';
 import { hostOf } from '../../../core/routing/variants.ts';
-import { ask, cloud, edge, free, loaded, NOW, random, requests, several } from './snapshots.ts';
+import { ask, cloud, edge, free, loaded, NOW, random, requests, several, variants } from './snapshots.ts';
 
 const NEVER = () => 1 - 2 ** -32;
 const ALWAYS = () => 0;
@@ -260,6 +260,27 @@ describe('properties, of every policy', () => {
       );
     });
   });
+
+  it.each(POLICY_NAMES)(
+    '%s: of two variants of one host none is taken late while the other is in time, whichever is wanted more',
+    (name) => {
+      const times = fc.tuple(...[1, 2].map(() => fc.double({ min: 0, max: 100, noNaN: true })));
+      fc.assert(
+        fc.property(times, fc.constantFrom('int8', 'fp32'), random, (latencies, usual, draw) => {
+          const [first, second] = latencies as [number, number];
+          const both = variants(usual, [{ latencyMs: first }, { latencyMs: second }]);
+          for (const pin of [undefined, 'edge']) {
+            const choice = run([...both], { pin, deadlineMs: 50 }, () => draw, name)!;
+            if (Math.min(first, second) <= 50) expect(choice.predictedMs).toBeLessThanOrEqual(50);
+            // Less exact than what is wanted more is marked as that; what is wanted more never is.
+            const isLess = usual === 'fp32' && choice.target === 'edge-int8';
+            expect(choice.variant!.isDegraded).toBe(isLess);
+            if (isLess && Math.min(first, second) <= 50) expect(choice.reason).toBe('degraded');
+          }
+        }),
+      );
+    },
+  );
 
   it.each(['predictive', 'least-requests', 'peak-ewma'] as const)(
     '%s is monotone in load: more load on a target never brings requests to it, or to a variant it serves',

@@ -8,6 +8,7 @@ import { ALIKE, ALIKE_MS } from '../../../core/routing/policies/predictive.ts';
 import { POLICIES, POLICY_NAMES } from '../../../core/routing/policies/table.ts';
 import { HEALTH, type RouteRequest, type TargetSnapshot } from '../../../core/routing/policy.ts';
 import { PLACES, targetConfig } from '../../../core/routing/targets.ts';
+import { variantsOf } from '../../../core/routing/variants.ts';
 
 const NOW = 1_000;
 const target = (id: string, known: Partial<TargetSnapshot> = {}): TargetSnapshot => ({
@@ -114,6 +115,30 @@ describe('a target is excluded', () => {
     ]);
   });
 
+  it('by its full queue, while another one has room, and where all are full', () => {
+    const full = (id: string) => target(id, { inFlight: 9, limit: 9 });
+    const open = [full('edge'), target('cloud')];
+    expect(excluded({ targets: open, chosen: 'cloud' })).toEqual(['full', null]);
+    const ill = [full('edge'), target('cloud', { health: 'ejected' })];
+    expect(excluded({ targets: ill, chosen: 'edge' })).toEqual([null, 'ejected']);
+    const closed = [full('edge'), full('cloud')];
+    expect(excluded({ targets: closed, chosen: undefined })).toEqual(['full', 'full']);
+  });
+
+  it('by its variant, which is for need, while there is an exact one', () => {
+    const of = (names: readonly ['fp32', 'int8'] | readonly ['int8', 'fp32']) =>
+      variantsOf('edge', names).map((variant) => target(variant.id, { variant }));
+    const both = [...of(['fp32', 'int8']), target('cloud')];
+    expect(excluded({ targets: both, chosen: 'edge-fp32' })).toEqual([null, 'spare', null]);
+    expect(excluded({ targets: both, chosen: 'edge-int8' })).toEqual([null, null, null]);
+    expect(excluded({ targets: both, chosen: undefined, request: ask({ pin: 'edge-int8' }) })).toEqual([
+      'pinned-elsewhere',
+      null,
+      'pinned-elsewhere',
+    ]);
+    expect(excluded({ targets: of(['int8', 'fp32']), chosen: 'edge-int8' })).toEqual([null, null]);
+  });
+
   it('from a hedge: by its health, its queue, the deadline, or for being unknown', () => {
     const targets = [
       target('edge', { health: 'ejected' }),
@@ -144,6 +169,7 @@ describe('for any snapshot', () => {
         busy: fc.double({ min: 0, max: 1, noNaN: true }),
         cost: fc.nat(3),
         parts: fc.option(fc.record({ network: ms, queue: ms, service: ms, cold: ms })),
+        limit: fc.constantFrom(20, Infinity),
         spread: fc.double({ min: 1, max: 5, noNaN: true }),
         learnedAt: fc.option(fc.nat(NOW)),
       })
@@ -184,11 +210,12 @@ describe('for any snapshot', () => {
         const known = targets.map((each) => ({
           ...each,
           health: 'healthy' as const,
+          limit: Infinity,
           parts: each.parts ?? { network: 0, queue: 0, service: 1, cold: 0 },
         }));
         const free = { ...request, pin: undefined, costCeiling: undefined, tried: [] };
         const view = { request: free, targets: known, now: NOW, random: () => draw };
-        const chosen = decide(policy, view, null)!.target;
+        const chosen = decide(policy, view, policy.initial)!.target;
         const look = { kind: 'first', request: free, targets: known, now: NOW, chosen } as const;
         const table = explainTargets(look, policy);
         const within = (times: readonly string[]) => table.filter(({ inTime }) => times.includes(inTime));
