@@ -3,7 +3,13 @@
  * model in the cloud is asked about them within what is left of the deadline, and its answers take their place. Whatever
  * goes wrong with that, the client gets the answer there is, marked as degraded.
  */
-import { CASCADE_OFF, CASCADE_PART, REQUEST_HEADERS, TARGET_HEADERS } from '../../core/contracts/headers.ts';
+import {
+  CASCADE_OFF,
+  CASCADE_PART,
+  REQUEST_HEADERS,
+  TARGET_HEADERS,
+  TOLD_HEADER,
+} from '../../core/contracts/headers.ts';
 import { Fault } from '../../core/errors.ts';
 import { type Degradation, timeToAsk } from '../../core/routing/cascade/escalate.ts';
 import { readRows } from '../../core/routing/cascade/row-list.ts';
@@ -15,6 +21,7 @@ import { type Answer, drop, type Message, type Outcome, send, type Upstream } fr
 import type { Explainer } from './explainer.ts';
 import { describe, resultOf } from './flight.ts';
 import type { Isolate, Sent } from './isolate.ts';
+import { NO_RULES, type RuleBook } from './rules.ts';
 
 /** An answer with hard rows in it, and what is needed to ask about them. */
 export interface HardAnswer {
@@ -37,6 +44,7 @@ export interface HardAnswer {
 
 export interface Means {
   readonly isolate: Isolate;
+  readonly rules: RuleBook;
   readonly upstreams: ReadonlyMap<TargetId, Upstream>;
 }
 
@@ -68,7 +76,7 @@ async function ask(means: Means, first: HardAnswer): Promise<SecondAnswer | unde
   if (rows === undefined || rows.length === 0) return undefined;
 
   const timings: Timing[] = [];
-  const path = large === undefined ? message.path : pathOf(large);
+  const path = large === undefined ? message.path : `${pathOf(large)}/infer`;
   const name = large ?? first.ask().model;
   let given = answer;
   const done = (degraded: Degradation): SecondAnswer => ({
@@ -78,11 +86,24 @@ async function ask(means: Means, first: HardAnswer): Promise<SecondAnswer | unde
     degraded,
   });
 
+  // The larger model's release may say that its requests must not leave the edge, which is to be known before they do.
+  const known =
+    large === undefined
+      ? NO_RULES
+      : means.rules.rulesFor(large, {}, () => ({
+          path: pathOf(large),
+          headers: message.headers,
+          deadlineMs: first.ask().deadlineMs,
+          client: first.client,
+        }));
+  const held = known instanceof Promise ? await known : known;
+
   async function attempt(body: Uint8Array, cascade: string): Promise<Asked | Degradation | 'not-by-part'> {
     const left = first.ask();
     const larger = {
       ...left,
       model: name,
+      exclude: [...(left.exclude ?? []), ...(held.defaults.exclude ?? [])],
       // Of the small model.
       variants: undefined,
       bytes: body.byteLength,
@@ -100,7 +121,10 @@ async function ask(means: Means, first: HardAnswer): Promise<SecondAnswer | unde
     const { sent } = escalated;
     const { outcome, timing } = await sendTo(means, sent, asked, first.client, first.explainer);
     timings.push(timing);
-    if (outcome.kind === 'answered' && outcome.answer.status === 200) return { sent, answer: outcome.answer };
+    if (outcome.kind === 'answered' && outcome.answer.status === 200) {
+      if (large !== undefined) means.rules.heard(large, 'cloud', outcome.answer.header(TOLD_HEADER));
+      return { sent, answer: outcome.answer };
+    }
     await drop(outcome);
     const status = 'answer' in outcome ? outcome.answer.status : undefined;
     // It may take no fewer rows than it was made for, or know that its rows change each other.
@@ -181,7 +205,7 @@ function largeOf(answer: Answer): string | undefined {
 
 function pathOf(large: string): string {
   const [model, version] = large.split('/');
-  return `/v2/models/${model}${version === undefined ? '' : `/versions/${version}`}/infer`;
+  return `/v2/models/${model}${version === undefined ? '' : `/versions/${version}`}`;
 }
 
 const decoder = new TextDecoder();

@@ -88,6 +88,7 @@ export async function publish(
   model: string,
   { fp32, int8 }: { fp32: Parameters<typeof graph>[0]; int8?: Parameters<typeof graph>[0] },
   cascade?: Release['cascade'],
+  routing?: Release['routing'],
 ): Promise<void> {
   const stored = async (kind: Parameters<typeof graph>[0]) => {
     const file = graph(kind);
@@ -104,6 +105,7 @@ export async function publish(
     signature: { inputs: [tensor('x')], outputs: [tensor('p')] },
     metrics: {},
     ...(cascade === undefined ? {} : { cascade }),
+    ...(routing === undefined ? {} : { routing }),
     lineage: { job, dataset: { name: 'none', version: 1 }, graph: variants.fp32.sha256 },
     createdAt: new Date().toISOString(),
   }));

@@ -57,6 +57,27 @@ describe('a target', () => {
     expect(await ask(fixture, 'plain', UNSURE)).toMatchObject({ status: 200, hard: null, large: null });
   });
 
+  it('says nothing of an answer whose release keeps its requests from the cloud, whatever the request says', async () => {
+    const fixture = await served({ share: 1, perMinute: 10 });
+    for (const [model, exclude] of [
+      ['stays', ['cloud']],
+      ['travels', ['cloud-eu']],
+    ] as const)
+      await release(fixture.store, model, { factor: 1 }, 'stable', undefined, {
+        cascade: CASCADE,
+        routing: { exclude: [...exclude] },
+      });
+    for (const cascade of [undefined, 'threshold=0.99, large=big'])
+      expect(await ask(fixture, 'stays', UNSURE, cascade)).toMatchObject({
+        status: 200,
+        hard: null,
+        large: null,
+      });
+    await Promise.all(fixture.deferred);
+    expect((await fixture.store.list('hard-examples/')).objects).toEqual([]);
+    expect(await ask(fixture, 'travels', UNSURE)).toMatchObject({ hard: 'all', large: 'big/2' });
+  });
+
   it('goes by what the request says', async () => {
     const fixture = await served();
     expect(await ask(fixture, 'small', UNSURE, 'off')).toMatchObject({ status: 200, hard: null });

@@ -2,7 +2,15 @@ import { describe, expect, it, vi } from 'vitest';
 import { Explanation } from '../../../core/contracts/explanation.ts';
 import { RoutingView } from '../../../core/contracts/routing.ts';
 import { CONSECUTIVE_FAILURES } from '../../../core/routing/ejection.ts';
-import { type Answering, hang, json, refuse, routerUnderTest, type RouterUnderTest } from './stand-ins.ts';
+import {
+  type Answering,
+  hang,
+  json,
+  refuse,
+  routerUnderTest,
+  type RouterUnderTest,
+  type Seen,
+} from './stand-ins.ts';
 
 const HARD = 'x-causeway-hard';
 const said = ({ status, headers }: Response) =>
@@ -35,8 +43,13 @@ const model =
       { headers },
     );
 
-function cascadeUnderTest(hard: string, large: string | null = 'big', cloud = true): RouterUnderTest {
-  const router = routerUnderTest({}, cloud);
+function cascadeUnderTest(
+  hard: string,
+  large: string | null = 'big',
+  cloud = true,
+  variables: Parameters<typeof routerUnderTest>[0] = {},
+): RouterUnderTest {
+  const router = routerUnderTest(variables, cloud);
   router.answers.edge = model(10, {
     [HARD]: hard,
     ...(large === null ? {} : { 'x-causeway-large': large }),
@@ -235,9 +248,9 @@ describe('a degraded answer', () => {
     for (const hard of ['all', '1']) {
       const router = cascadeUnderTest(hard);
       router.answers.cloud = hang;
-      const begun = performance.now();
       const response = await router.infer({ 'x-causeway-deadline-ms': '400' }, request([1, 2]));
-      expect(performance.now() - begun).toBeLessThan(400);
+      // A tenth is kept: how late a timer rings is the machine's to say.
+      expect(Number(router.seen.cloud[0]!.headers.get('x-causeway-deadline-ms'))).toBeLessThanOrEqual(360);
       expect(said(response)).toBe('200 edge no-estimate deadline');
       expect(await valuesOf(response)).toEqual([10, 20]);
     }
@@ -263,6 +276,22 @@ describe('a degraded answer', () => {
     }
     expect(answers[0]).toBe('200 edge edge-first deadline');
     expect(answers.at(-1)).toBe('200 cloud hard -');
+  });
+
+  it('does not ask a cloud that is full', async () => {
+    const router = cascadeUnderTest('all', 'big', true, { MAX_IN_FLIGHT: '1' });
+    const held = Promise.withResolvers<Response>();
+    router.answers.cloud = () => held.promise;
+    const there = router.infer({ 'x-causeway-target': 'cloud' }, request([1]));
+    await vi.waitFor(() => expect(router.seen.cloud).toHaveLength(1));
+    const response = await router.infer({}, request([1]));
+    expect(said(response)).toMatch(/^200 edge \S+ cloud-full$/);
+    expect(await valuesOf(response)).toEqual([10]);
+    expect(router.seen.cloud).toHaveLength(1);
+    held.resolve(json({}));
+    expect((await there).status).toBe(200);
+    router.answers.cloud = model(-1);
+    expect(said(await router.infer({}, request([1])))).toMatch(/^200 cloud hard/);
   });
 
   it('does not ask a cloud that is ejected', async () => {
@@ -303,6 +332,37 @@ describe('what must not be asked', () => {
     const response = await router.infer({ ...cascade, ...headers }, request([1]));
     expect(said(response).replace('edge-first', 'only-target')).toBe(expected);
     expect(hosts(router)).toEqual(asked);
+  });
+
+  it.each([
+    ['nowhere', '{"exclude":["cloud"]}', ['edge', 'edge']],
+    ['in the other region', '{"exclude":["cloud-eu"]}', ['cloud', 'cloud']],
+    // Of the one nothing is known.
+    ['anywhere, nothing being said', undefined, ['cloud', 'cloud-eu']],
+  ])('is asked %s for the larger model, as its own release says', async (_what, text, expected) => {
+    const router = regionsUnderTest();
+    router.answers.cloud = model(-1, text === undefined ? {} : { 'x-causeway-routing': text });
+    const about: string[] = [];
+    router.tell = (url) => {
+      about.push(new URL(url).pathname);
+      const headers: Record<string, string> = text === undefined ? {} : { 'x-causeway-routing': text };
+      return new Response(null, { headers: url.endsWith('/big') ? headers : {} });
+    };
+    for (const target of expected)
+      expect(said(await router.infer(cascade, request([1])))).toBe(
+        target === 'edge' ? '200 edge edge-first no-cloud' : `200 ${target} hard -`,
+      );
+    expect(router.seen.cloud).toHaveLength(expected.filter((target) => target !== 'edge').length);
+    // The first request found out.
+    expect(about.filter((path) => path === '/v2/models/big')).toHaveLength(1);
+  });
+
+  it('is not asked where nobody says whether the larger model’s requests may leave', async () => {
+    const router = regionsUnderTest();
+    router.tell = (url, signal) => (url.endsWith('/big') ? hang({} as Seen, signal) : new Response());
+    const headers = { ...cascade, 'x-causeway-deadline-ms': '400' };
+    expect(said(await router.infer(headers, request([1])))).toBe('200 edge edge-first no-cloud');
+    expect(hosts(router)).toEqual([]);
   });
 
   it.each(['edge-only', 'exclude', 'release', 'pin'])('makes an end of the cascade: %s', async (by) => {
