@@ -1,10 +1,11 @@
 import { Hono } from 'hono';
 import { parse } from '../../core/contracts/parse.ts';
 import { Name } from '../../core/contracts/primitives.ts';
-import { MoveChannelRequest } from '../../core/contracts/release.ts';
+import { MoveChannelRequest, ReleaseRequest } from '../../core/contracts/release.ts';
 import { Fault } from '../../core/errors.ts';
 import { moveChannel } from '../../core/registry/channels.ts';
 import { listModels, listReleases } from '../../core/registry/listing.ts';
+import { rerelease } from '../../core/registry/rerelease.ts';
 import type { ApiContext } from './context.ts';
 import { jsonBody } from './json-body.ts';
 
@@ -20,6 +21,12 @@ export function modelRoutes({ store, now }: ApiContext): Hono {
       const releases = Name.safeParse(model).success ? await listReleases(store, model, LISTED_RELEASES) : [];
       if (releases.length === 0) throw new Fault('not_found', `no model ${model}`, { field: 'model' });
       return c.json({ releases });
+    })
+    .post('/:model/releases', async (c) => {
+      const model = c.req.param('model');
+      const request = parse(ReleaseRequest, await jsonBody(c.req));
+      const release = await rerelease(store, { model: parse(Name, model), ...request }, now());
+      return c.json({ model, channel: request.channel, release }, 201);
     })
     .post('/:model/channels/:channel', async (c) => {
       const { model, channel } = c.req.param();

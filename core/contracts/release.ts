@@ -73,6 +73,8 @@ export const Release = z.strictObject({
     dataset: z.strictObject({ name: Name, version: Ordinal }),
     /** The graph the job started from. */
     graph: Sha256,
+    /** The release whose files these are: this one says other things about its requests. */
+    release: Ordinal.optional(),
   }),
   createdAt: Timestamp,
 });
@@ -90,6 +92,27 @@ export type ChannelMove = z.infer<typeof ChannelMove>;
 
 /** Body of `POST /v1/models/{m}/channels/{channel}`. */
 export const MoveChannelRequest = z.strictObject({ release: Ordinal });
+
+/** Body of `POST /v1/models/{m}/releases`: the files of one release as a new one, with other words about its requests. */
+export const ReleaseRequest = z
+  .strictObject({
+    /** Points to the new release then. */
+    channel: Name.default('stable'),
+    /** Whose files; left out: what the channel points to. */
+    from: Ordinal.optional(),
+    /** null: none; left out: as they are. */
+    routing: RoutingDefaults.nullable().optional(),
+    cascade: CascadeSpec.nullable().optional(),
+  })
+  .refine(({ routing, cascade }) => routing !== undefined || cascade !== undefined, {
+    message: 'must say routing, cascade or both',
+  });
+/** Its answer. */
+export const Rereleased = z.strictObject({ model: Name, channel: Name, release: Ordinal });
+export type Rereleased = z.infer<typeof Rereleased>;
+
+/** As it is written: what has a default may be left out. */
+export type ReleaseRequest = z.input<typeof ReleaseRequest>;
 
 /** `GET /v1/models`. */
 export const ModelList = z.strictObject({

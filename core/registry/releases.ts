@@ -35,7 +35,7 @@ export async function publishRelease(
     store,
     (n) => releaseKey(model, n),
     (n) => checked({ model, job, n }, make(n)),
-    async (n) => (await getRelease(store, model, n))?.lineage.job === job,
+    async (n) => isOfJob(await getRelease(store, model, n), job),
     head,
   );
 }
@@ -54,10 +54,13 @@ export async function releaseOfJob(
   job: string,
   head?: number,
 ): Promise<Release | undefined> {
-  for await (const release of newestFirst(store, model, head))
-    if (release.lineage.job === job) return release;
+  for await (const release of newestFirst(store, model, head)) if (isOfJob(release, job)) return release;
   return undefined;
 }
+
+/** Published by the job itself: not its files anew, under other words. */
+const isOfJob = (release: Release | undefined, job: string): boolean =>
+  release?.lineage.job === job && release.lineage.release === undefined;
 
 /** Newest first, read a few at a time as they are asked for. */
 export async function* newestFirst(

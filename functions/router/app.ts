@@ -1,5 +1,6 @@
 /** The router's public surface: every path, who may ask, and where it goes. */
 import { type Context, type ExecutionContext, Hono } from 'hono';
+import { RESPONSE_HEADERS } from '../../core/contracts/headers.ts';
 import { errorBody, Fault } from '../../core/errors.ts';
 import { CONTENT_TYPE } from '../../core/telemetry/metrics.ts';
 import { type RandomHex, type Trace, traceHeaders, traceOf } from '../../core/telemetry/trace.ts';
@@ -105,6 +106,8 @@ export function createRouter(options: RouterOptions): Router {
     deployment?.isolate.refused(status);
     if (thrown instanceof Fault && thrown.retryAfterS !== undefined)
       headers['retry-after'] = String(thrown.retryAfterS);
+    if (thrown instanceof Fault && thrown.reason !== undefined)
+      headers[RESPONSE_HEADERS.reason] = thrown.reason;
     return Response.json(body, { status, headers });
   };
 
@@ -205,7 +208,7 @@ export function createRouter(options: RouterOptions): Router {
     ['/v1/jobs/:job/events', ['GET'], plainly(jobs)],
     ['/v1/jobs/:job/:action', ['POST'], plainly(jobs)],
     ['/v1/models', ['GET'], plainly(jobs)],
-    ['/v1/models/:model/releases', ['GET'], plainly(jobs)],
+    ['/v1/models/:model/releases', ['GET', 'POST'], plainly(jobs)],
     ['/v1/models/:model/channels/:channel', ['POST'], plainly(jobs)],
     ['/metrics', ['GET'], plainly(metrics)],
     ['/', ['GET'], root],

@@ -3,7 +3,13 @@ import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { z } from 'zod';
 import { JobList, JobView, TrainView } from '../../core/contracts/job.ts';
 import { Explanation } from '../../core/contracts/explanation.ts';
-import { type MoveChannelRequest, ModelList, ReleaseList } from '../../core/contracts/release.ts';
+import {
+  type MoveChannelRequest,
+  ModelList,
+  ReleaseList,
+  type ReleaseRequest,
+  Rereleased,
+} from '../../core/contracts/release.ts';
 import { RESPONSE_HEADERS, TARGET_HEADERS } from '../../core/contracts/headers.ts';
 import { Fault, FAULTS, type FaultCode } from '../../core/errors.ts';
 
@@ -122,6 +128,11 @@ export function createClient(baseUrl: string, token?: string) {
     /** What the model reads. @param path `/v2/models/{m}` or with a version */
     inputs: async (path: string) => (await get(path, ModelMetadata)).inputs,
     releases: (model: string) => get(`/v1/models/${model}/releases`, ReleaseList),
+    /** @returns what the channel points to now */
+    async rerelease(model: string, body: ReleaseRequest): Promise<Rereleased> {
+      const response = await send(`/v1/models/${model}/releases`, withJson('POST', body));
+      return Rereleased.parse(await response.json());
+    },
     async moveChannel(
       model: string,
       channel: string,

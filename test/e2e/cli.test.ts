@@ -75,6 +75,15 @@ describe('causeway', () => {
     expect((await causeway('models', 'show', 'points')).out).toContain(
       'release 1 is in a cascade: margin below 0.2 asks points-large',
     );
+    const set = await causeway(
+      ...words('models set points --channel beta --cascade off --routing'),
+      '{"exclude":["cloud"]}',
+    );
+    expect([set.code, set.out.trim()], set.err).toEqual([0, 'points beta → release 2']);
+    const { out: shown } = await causeway('models', 'show', 'points');
+    expect(shown).toContain('release 2 says of its requests {"exclude":["cloud"]}');
+    expect(shown).toContain('release 2 has the files of release 1');
+    expect(shown).not.toContain('release 2 is in a cascade');
   });
 
   test('releases an int8 variant that the edge serves', { timeout: 120_000 }, async () => {
@@ -271,6 +280,12 @@ describe('causeway', () => {
     ['two inputs', words('explain points --input a --data b'), /only one of --input and --data/],
     ['a job that is not there', ['jobs', 'show', 'job_00000000'], /no job/],
     ['a release that is not there', ['models', 'promote', 'points', 'stable', '9'], /no release 9/],
+    ['nothing to say of requests', ['models', 'set', 'points'], /--routing, --cascade or both/],
+    [
+      'words for a model that is not there',
+      ['models', 'set', 'nope', '--cascade', 'off'],
+      /no channel stable/,
+    ],
   ];
   test.concurrent.each(wrong)('refuses %s with exit code 2', async (_name, args, message) => {
     const { code, err } = await causeway(...args);

@@ -100,6 +100,8 @@ export class CausewayStack extends Stack {
             'jobs/*/result*.json',
             'jobs/*/control/*',
             'index/jobs/*',
+            // The files of a release under other words.
+            'models/*/releases/*',
             'models/*/channels/*',
           ],
         }),

@@ -58,7 +58,7 @@ describe('permissions', () => {
     ]);
   });
 
-  test('the API writes specs, results, controls, the index and channels, sends tasks and takes out dead letters', () => {
+  test('the API writes specs, results, controls, the index, releases and channels, sends tasks and takes out dead letters', () => {
     expect(permissions(template, 'Api').filter((each) => !each.startsWith('s3:GetObject'))).toEqual([
       ...LOGS,
       's3:ListBucket',
@@ -67,6 +67,7 @@ describe('permissions', () => {
       's3:PutObject /jobs/*/result*.json',
       's3:PutObject /jobs/*/spec.json',
       's3:PutObject /models/*/channels/*',
+      's3:PutObject /models/*/releases/*',
       'secretsmanager:GetSecretValue',
       'sqs:ChangeMessageVisibility',
       'sqs:DeleteMessage',

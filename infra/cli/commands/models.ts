@@ -1,10 +1,27 @@
 import { Command } from 'commander';
-import type { CascadeSpec } from '../../../core/contracts/cascade.ts';
+import type { CascadeRequest, CascadeSpec } from '../../../core/contracts/cascade.ts';
+import type { RoutingDefaults } from '../../../core/contracts/routing-defaults.ts';
+import { Fault } from '../../../core/errors.ts';
 import type { Release, Variant } from '../../../core/contracts/release.ts';
 import { VARIANT_NAMES, type VariantName } from '../../../core/registry/variant-names.ts';
 import { connect } from '../connection.ts';
 import { count, headline, printJson, table } from '../output.ts';
 import { type ConnectionOptions, wholeNumber, withConnection } from './options.ts';
+import { cascade } from './train/cascade.ts';
+import { routing } from './train/routing.ts';
+
+interface SetOptions extends ConnectionOptions {
+  readonly routing?: RoutingDefaults | null;
+  readonly cascade?: CascadeRequest | null;
+  readonly channel: string;
+  readonly from?: number;
+}
+
+/** @returns a parser that takes a word for null */
+const unless =
+  <T>(word: string, parser: (text: string) => T) =>
+  (text: string): T | null =>
+    text.trim() === word ? null : parser(text);
 
 export function modelsCommand(): Command {
   const command = new Command('models').description('list models and releases, move channels');
@@ -34,10 +51,38 @@ export function modelsCommand(): Command {
       }),
     );
     console.log(table(['RELEASE', 'VARIANT', 'METRIC', 'BYTES', 'MS A ROW', 'JOB', 'CREATED'], rows));
-    for (const { release, omitted, cascade } of releases) {
+    for (const { release, omitted, cascade: spec, routing: defaults, lineage } of releases) {
       if (omitted !== undefined) console.log(`release ${release} has no int8 variant: ${omitted.int8}`);
-      if (cascade !== undefined) console.log(`release ${release} is in a cascade: ${cascadeText(cascade)}`);
+      if (spec !== undefined) console.log(`release ${release} is in a cascade: ${cascadeText(spec)}`);
+      if (defaults !== undefined)
+        console.log(`release ${release} says of its requests ${JSON.stringify(defaults)}`);
+      if (lineage.release !== undefined)
+        console.log(`release ${release} has the files of release ${lineage.release}`);
     }
+  });
+
+  withConnection(
+    command
+      .command('set')
+      .argument('<model>')
+      .description('say anew where its requests go: the same files as a new release')
+      .option('--routing <json|none>', 'docs/routing.md: {"exclude":["cloud"]}', unless('none', routing))
+      .option('--cascade <list|off>', 'threshold=0.9, large=digits-large', unless('off', cascade))
+      .option('--channel <name>', 'points to the new release then', 'stable')
+      .option(
+        '--from <release>',
+        'whose files (default: what the channel points to)',
+        wholeNumber(1, Number.MAX_SAFE_INTEGER),
+      ),
+  ).action(async (model: string, options: SetOptions) => {
+    const { routing: defaults, cascade: spec, channel, from } = options;
+    if (defaults === undefined && spec === undefined)
+      throw new Fault('invalid', 'give --routing, --cascade or both', { field: 'routing' });
+    const set = await (
+      await connect(options)
+    ).rerelease(model, { routing: defaults, cascade: spec, channel, from });
+    if (options.json === true) printJson(set);
+    else console.log(`${model} ${set.channel} → release ${set.release}`);
   });
 
   withConnection(
