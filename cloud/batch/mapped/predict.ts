@@ -1,7 +1,7 @@
 /** `predict` of a map: each item is one row for the model; rows of one shape are run together. */
 import type { MapFunction } from '../../../core/contracts/fan-out.ts';
 import { Fault } from '../../../core/errors.ts';
-import { rowWriter } from '../../../core/fan-out/formats/jsonl.ts';
+import { rowText } from '../../../core/fan-out/formats/jsonl.ts';
 import { concatenate, fitTogether, hasBatchAxis, split, type Work } from '../../../core/inference/batch.ts';
 import type { ModelSession } from '../../../core/inference/runtime.ts';
 import type { TensorSpec, TensorValue } from '../../../core/tensors/tensor.ts';
@@ -61,7 +61,7 @@ async function run(session: ModelSession, all: readonly Work[]): Promise<readonl
         );
   return parts.map((values) => ({
     result: Object.fromEntries(
-      Object.entries(values).map(([name, value]) => [name, JSON.parse(rowWriter(value)(0))]),
+      Object.entries(values).map(([name, value]) => [name, JSON.parse(rowText(value, 0))]),
     ),
   }));
 }

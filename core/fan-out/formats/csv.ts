@@ -4,10 +4,11 @@
  */
 import type { TensorValue } from '../../tensors/tensor.ts';
 import { ROW_COLUMN } from './columns.ts';
-import { type Format, utf8 } from './format.ts';
-import { textOf } from './numbers.ts';
+import type { Format } from './format.ts';
+import { numberWriter } from './numbers.ts';
+import { textWriter } from './text-writer.ts';
 
-const END = '\r\n';
+const [COMMA, RETURN, LINE_FEED] = [0x2c, 0x0d, 0x0a];
 
 export const csv: Format = {
   extension: 'csv',
@@ -15,17 +16,25 @@ export const csv: Format = {
   encode({ start, rows, tensors }) {
     const columns = [...tensors].map(([name, value]) => ({
       names: columnNames(name, value),
-      text: textOf(value, String),
+      write: numberWriter(value, String),
     }));
-    const header = [ROW_COLUMN, ...columns.flatMap(({ names }) => names)];
-    const lines = [header.map(quoted).join(',') + END];
+    const out = textWriter();
+    const end = () => {
+      out.byte(RETURN);
+      out.byte(LINE_FEED);
+    };
+    out.text([ROW_COLUMN, ...columns.flatMap(({ names }) => names)].map(quoted).join(','));
+    end();
     for (let row = 0; row < rows; row++) {
-      let line = String(start + row);
-      for (const { names, text } of columns)
-        for (let i = 0; i < names.length; i++) line += `,${text(row * names.length + i)}`;
-      lines.push(line + END);
+      out.integer(start + row);
+      for (const { names, write } of columns)
+        for (let i = 0; i < names.length; i++) {
+          out.byte(COMMA);
+          write(out, row * names.length + i);
+        }
+      end();
     }
-    return utf8(lines.join(''));
+    return out.result();
   },
 };
 

@@ -2,34 +2,55 @@
 import type { TensorValue } from '../../tensors/tensor.ts';
 import { ROW_COLUMN } from './columns.ts';
 import { type Format, utf8 } from './format.ts';
-import { textOf } from './numbers.ts';
+import { numberWriter } from './numbers.ts';
+import { type TextWriter, textWriter } from './text-writer.ts';
+
+const [COMMA, OPEN, CLOSE] = [0x2c, 0x5b, 0x5d];
 
 export const jsonl: Format = {
   extension: 'jsonl',
   contentType: 'application/x-ndjson',
   encode({ start, rows, tensors }) {
-    const columns = [...tensors].map(([name, value]) => [JSON.stringify(name), rowWriter(value)] as const);
-    const lines: string[] = [];
+    const columns = [...tensors].map(([name, value]) => ({
+      before: utf8(`,${JSON.stringify(name)}:`),
+      write: rowWriter(value),
+    }));
+    const [opening, closing] = [utf8(`{"${ROW_COLUMN}":`), utf8('}\n')];
+    const out = textWriter();
     for (let row = 0; row < rows; row++) {
-      const values = columns.map(([name, write]) => `,${name}:${write(row)}`);
-      lines.push(`{"${ROW_COLUMN}":${start + row}${values.join('')}}\n`);
+      out.bytes(opening);
+      out.integer(start + row);
+      for (const { before, write } of columns) {
+        out.bytes(before);
+        write(out, row);
+      }
+      out.bytes(closing);
     }
-    return utf8(lines.join(''));
+    return out.result();
   },
 };
 
-/** @returns a row's value as JSON: a number, or as many brackets as it has dimensions */
-export function rowWriter(value: TensorValue): (row: number) => string {
-  const text = textOf(value, () => 'null');
+/** A row's value as JSON: a number, or as many brackets as it has dimensions. */
+export function rowText(value: TensorValue, row: number): string {
+  const out = textWriter();
+  rowWriter(value)(out, row);
+  return new TextDecoder().decode(out.result());
+}
+
+function rowWriter(value: TensorValue): (out: TextWriter, row: number) => void {
+  const number = numberWriter(value, () => 'null');
   const [, ...shape] = value.shape;
   const perRow = shape.reduce((product, size) => product * size, 1);
-  const write = (from: number, axis: number, length: number): string => {
+  const write = (out: TextWriter, from: number, axis: number, length: number): void => {
     const size = shape[axis];
-    if (size === undefined) return text(from);
+    if (size === undefined) return number(out, from);
     const stride = size === 0 ? 0 : length / size;
-    const parts: string[] = [];
-    for (let i = 0; i < size; i++) parts.push(write(from + i * stride, axis + 1, stride));
-    return `[${parts.join(',')}]`;
+    out.byte(OPEN);
+    for (let i = 0; i < size; i++) {
+      if (i > 0) out.byte(COMMA);
+      write(out, from + i * stride, axis + 1, stride);
+    }
+    out.byte(CLOSE);
   };
-  return (row) => write(row * perRow, 0, perRow);
+  return (out, row) => write(out, row * perRow, 0, perRow);
 }

@@ -1,8 +1,22 @@
 /** Numbers of a tensor as text that reads back to the same values. */
 import type { TensorValue } from '../../tensors/tensor.ts';
+import type { TextWriter } from './text-writer.ts';
 
 /** Significant digits that tell every float32 from its neighbours (IEEE 754-2019, table 5.12 … binary32: 9). */
 const FLOAT32_DIGITS = 9;
+
+/** @returns writes the element at an index as {@link textOf} has it */
+export function numberWriter(
+  value: TensorValue,
+  notFinite: (value: number) => string,
+): (out: TextWriter, index: number) => void {
+  const text = textOf(value, notFinite);
+  const { data } = value;
+  if (!(data instanceof Float32Array)) return (out, index) => out.text(text(index));
+  return (out, index) => {
+    if (!out.float32(data[index]!)) out.text(text(index));
+  };
+}
 
 /**
  * @returns the element at an index, in JSON's spelling: integers of 64 bits with all their digits, booleans as words.
