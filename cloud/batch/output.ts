@@ -5,8 +5,8 @@ import { Fault } from '../../core/errors.ts';
 import type { Format } from '../../core/fan-out/formats/format.ts';
 import { modelOf } from '../../core/fan-out/view.ts';
 import { rowsOfPlan } from '../../core/fan-out/work.ts';
-import { sha256Hex } from '../../core/storage/blobs.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
+import { sha256Native } from '../adapters/sha256.ts';
 
 /** @returns what lies in the store now: where another execution was quicker, its bytes */
 export async function writeShard(
@@ -20,7 +20,7 @@ export async function writeShard(
   const outcome = await store.put(key, bytes, { condition: 'create', contentType });
   const stored = outcome.kind === 'written' ? bytes : (await store.get(key))?.body;
   if (stored === undefined) throw new Fault('unavailable', `${key} was refused but cannot be read`);
-  return { key, bytes: stored.length, sha256: await sha256Hex(stored) };
+  return { key, bytes: stored.length, sha256: sha256Native(stored) };
 }
 
 export function manifestOf(

@@ -3,6 +3,7 @@ import type { BatchSpec, EvaluateSpec, FanOutPlan } from '../../core/contracts/f
 import type { Columns } from '../../core/datasets/columns.ts';
 import { readManifest, readRows } from '../../core/datasets/read.ts';
 import { Fault } from '../../core/errors.ts';
+import { sha256Native } from '../adapters/sha256.ts';
 import type { BatchContext } from './context.ts';
 
 export async function partRows(
@@ -16,7 +17,7 @@ export async function partRows(
   const { start, end } = range;
   try {
     const manifest = await readManifest(store, dataset.name, dataset.version);
-    return { start, columns: await readRows(store, manifest, split, range, caches.rows) };
+    return { start, columns: await readRows(store, manifest, split, range, caches.rows, sha256Native) };
   } catch (thrown) {
     if (!(thrown instanceof Fault)) throw thrown;
     // A damaged shard names itself; whoever mends it wants to know which rows are missing.
