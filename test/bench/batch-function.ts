@@ -1,8 +1,10 @@
 /**
  * What one function does with a batch job's parts, by its thread's own CPU time, which other programs on the machine do
  * not lengthen: reading, checking, converting, running, encoding, writing, with a store in memory. Beside it a bare
- * loop around `session.run` on the same thread.
+ * loop around `session.run` on the same thread. In a worker with a heap of its own: a collection of garbage costs what lies
+ * in the heap, and a function's has no test bench in it.
  */
+import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
 import { Tensor } from 'onnxruntime-node';
 import { nativeRuntime } from '../../cloud/adapters/onnxruntime.ts';
 import { createSession } from '../../cloud/adapters/onnxruntime-session.ts';
@@ -13,6 +15,7 @@ import { FanOutPlan, type OutputFormat } from '../../core/contracts/fan-out.ts';
 import type { Columns } from '../../core/datasets/columns.ts';
 import { importDataset } from '../../core/datasets/import.ts';
 import { part } from '../../core/jobs/schedule.ts';
+import type { InferenceRuntime, ModelSession } from '../../core/inference/runtime.ts';
 import { putBlob } from '../../core/storage/blobs.ts';
 import { memoryStore } from '../unit/memory-store.ts';
 import type { Loop } from './batch-loop.ts';
@@ -26,17 +29,40 @@ export interface FunctionRates {
   readonly job: number;
 }
 
-export async function functionRates(
-  loop: Loop,
-  images: Columns,
-  format: OutputFormat,
-): Promise<FunctionRates> {
+interface Measured {
+  readonly loop: Loop;
+  readonly images: Columns;
+  readonly format: OutputFormat;
+}
+
+export async function functionRates(measured: Measured): Promise<FunctionRates> {
+  const worker = new Worker(new URL(import.meta.url), { workerData: measured });
+  const ended = new Promise((resolve) => worker.once('exit', resolve));
+  const rates = await new Promise<FunctionRates>((resolve, reject) => {
+    worker.once('message', resolve);
+    worker.once('error', reject);
+  });
+  await ended;
+  return rates;
+}
+
+async function measure({ loop, images, format }: Measured): Promise<FunctionRates> {
   const store = memoryStore();
   await importDataset(store, { name: 'mnist', splits: { test: images }, shards: PARTS, now });
+  const native = nativeRuntime();
+  const sessions: ModelSession[] = [];
+  const runtime: InferenceRuntime = {
+    ...native,
+    async load(model) {
+      const session = await native.load(model);
+      sessions.push(session);
+      return session;
+    },
+  };
   const context: BatchContext = {
     store,
     queue: { send: () => Promise.resolve() },
-    runtime: nativeRuntime(),
+    runtime,
     now,
     watchSeconds: 1,
     // Each shard is read once, as by a function that is given a part of its own.
@@ -62,7 +88,10 @@ export async function functionRates(
   const job = await cpuSeconds(async () => {
     for (const k of plan.parts.keys()) await work.execute(plan, k);
   });
-  return { job: images.rows / job, bare: images.rows / (await bareSeconds(loop)) };
+  const bare = await bareSeconds(loop);
+  // A thread that ends while it holds a session takes the process with it.
+  for (const session of sessions) await session.release();
+  return { job: images.rows / job, bare: images.rows / bare };
 }
 
 async function bareSeconds({ model, rows, shape, batchSize }: Loop): Promise<number> {
@@ -74,9 +103,11 @@ async function bareSeconds({ model, rows, shape, batchSize }: Loop): Promise<num
     return new Tensor('float32', data, [(data.length / length) * batchSize, ...shape]);
   });
   await session.run({ [input]: batches[0]! });
-  return cpuSeconds(async () => {
+  const seconds = await cpuSeconds(async () => {
     for (const batch of batches) await session.run({ [input]: batch });
   });
+  await session.release();
+  return seconds;
 }
 
 async function cpuSeconds(work: () => Promise<void>): Promise<number> {
@@ -84,4 +115,10 @@ async function cpuSeconds(work: () => Promise<void>): Promise<number> {
   await work();
   const { user, system } = process.cpuUsage(before);
   return (user + system) / 1e6;
+}
+
+if (!isMainThread) {
+  const rates = await measure(workerData as Measured);
+  // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread has no origin
+  parentPort?.postMessage(rates);
 }

@@ -83,7 +83,8 @@ const alone: string[][] = [];
 for (const [title, graph] of Object.entries(MODELS))
   for (const format of FORMATS) {
     const turns: FunctionRates[] = [];
-    for (let turn = 0; turn < TURNS; turn++) turns.push(await functionRates(loopOf(graph), images, format));
+    for (let turn = 0; turn < TURNS; turn++)
+      turns.push(await functionRates({ loop: loopOf(graph), images, format }));
     const [bare, whole] = [median(turns.map((each) => each.bare)), median(turns.map((each) => each.job))];
     alone.push([title, format, count(bare), count(whole), percent(whole / bare)]);
   }
