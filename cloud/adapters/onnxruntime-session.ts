@@ -50,6 +50,18 @@ export function toOrt({ dtype, data, shape }: TensorValue): Tensor {
   return new Tensor(DTYPES[dtype].ort, data, shape);
 }
 
+/**
+ * Frees a result that was written into `place` at once. onnxruntime-node gives a copy of such a result back beside
+ * it; left to the garbage collector, every copy takes memory that is not in the cache yet, or not even mapped.
+ */
+export function discard(result: Tensor | undefined, place: Tensor): void {
+  if (result === undefined || result.location !== 'cpu') return;
+  const { data } = result;
+  const isCopy =
+    ArrayBuffer.isView(data) && ArrayBuffer.isView(place.data) && data.buffer !== place.data.buffer;
+  if (isCopy && data.buffer instanceof ArrayBuffer) data.buffer.transfer(0);
+}
+
 /** @throws Fault `unprocessable` for element types we have no name for (strings, float16) */
 export function fromOrt(name: string, tensor: Tensor): TensorValue {
   const dtype = dtypeOfOrt(tensor.type);

@@ -7,7 +7,7 @@ import { Fault } from '../../../core/errors.ts';
 import { decodeModel } from '../../../core/onnx/model.ts';
 import { signatureOf } from '../../../core/onnx/signature.ts';
 import { elementCount, type TensorSpec, type TensorValue } from '../../../core/tensors/tensor.ts';
-import { createSession, messageOf, toOrt } from '../../adapters/onnxruntime-session.ts';
+import { createSession, discard, messageOf, toOrt } from '../../adapters/onnxruntime-session.ts';
 
 export interface BatchResult {
   /** Mean over the elements that count, 0 where none does. */
@@ -135,6 +135,7 @@ export async function loadProgram(
           cause,
         });
       }
+      names.forEach((name, i) => discard(results[name.gradient], slopes[i]!));
       const scalar = (name: string) => Number(results[name]!.data[0]);
       return {
         loss: scalar(loss),
