@@ -10,7 +10,7 @@ import { jobPlanKey, jobResultKey, roundCommitKey } from '../core/contracts/keys
 import type { Task } from '../core/contracts/task.ts';
 import { Fault } from '../core/errors.ts';
 import { acceptJob } from '../core/jobs/accept.ts';
-import { unfinishedTasks } from '../core/jobs/resume.ts';
+import { announceUnfinished } from '../core/jobs/resume.ts';
 import type { TrainingState } from '../core/jobs/state.ts';
 import type { Random } from '../core/random.ts';
 import { getJson } from '../core/storage/json.ts';
@@ -98,12 +98,12 @@ export async function runInProcess(
   store.before = hazard;
   for (let deliveries = 0; messages.length > 0; deliveries++) {
     if (disturb !== undefined && deliveries > MOST_DELIVERIES) throw new Error('the job does not end');
-    if (deliveries === loseAt)
-      messages.splice(
-        0,
-        messages.length,
-        ...(await unfinishedTasks(store)).map((task) => ({ task, redelivered: false })),
-      );
+    if (deliveries === loseAt) {
+      messages.length = 0;
+      await announceUnfinished(store, {
+        send: async (tasks) => void messages.push(...tasks.map((task) => ({ task, redelivered: false }))),
+      });
+    }
     const [message] = messages.splice(disturb === undefined ? 0 : disturb.below(messages.length), 1);
     if (message === undefined) break;
     if (disturb !== undefined && disturb.uniform() < TWICE) messages.push(message);

@@ -9,6 +9,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import type { DeadLetters, Graveyard } from '../../core/queue/dead-letters.ts';
 import { classifySqsError } from './sqs-errors.ts';
+import { traceAttribute } from './sqs-queue.ts';
 
 /** SQS's own limit on one receive. */
 const BATCH = 10;
@@ -71,13 +72,16 @@ export function sqsDeadLetters({ client, queueUrl }: SqsDeadLettersOptions): Dea
   }
 
   return {
-    bury: (task, reason) =>
+    bury: (task, reason, traceparent) =>
       guarded('send to the dead-letter queue', async () => {
         await client.send(
           new SendMessageCommand({
             QueueUrl: queueUrl,
             MessageBody: JSON.stringify(task),
-            MessageAttributes: { reason: { DataType: 'String', StringValue: reason.slice(0, 1_000) } },
+            MessageAttributes: {
+              reason: { DataType: 'String', StringValue: reason.slice(0, 1_000) },
+              ...(traceparent === undefined ? {} : traceAttribute(traceparent)),
+            },
           }),
         );
       }),

@@ -8,7 +8,7 @@ import { Limits } from '../../core/contracts/limits.ts';
 import { parse } from '../../core/contracts/parse.ts';
 import { Fault } from '../../core/errors.ts';
 import { type ControlState, writeControl } from '../../core/jobs/control.ts';
-import { nextTasks } from '../../core/jobs/resume.ts';
+import { announceAgain } from '../../core/jobs/resume.ts';
 import { isRedrivable } from '../../core/jobs/view.ts';
 import type { ApiContext } from './context.ts';
 
@@ -40,9 +40,7 @@ async function write(
   await writeControl(store, { v: 1, job, at: now().toISOString(), ...entry }, after);
 }
 
-async function announce({ store, queue }: ApiContext, { job }: JobView): Promise<void> {
-  await queue.send(await nextTasks(store, job));
-}
+const announce = ({ store, queue }: ApiContext, { job }: JobView) => announceAgain(store, queue, job);
 
 export const JOB_ACTIONS = {
   async pause(context, any, control) {

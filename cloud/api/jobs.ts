@@ -13,13 +13,14 @@ import type { ApiContext } from './context.ts';
 import { JOB_ACTIONS, type JobAction } from './job-actions.ts';
 import { jobEvents } from './events.ts';
 import { jsonBody } from './json-body.ts';
+import type { ApiEnvironment } from './request-log.ts';
 
 /** Jobs on the one page that `GET /v1/jobs` answers. */
 const LISTED_JOBS = 50;
 /** Histories of jobs a warm function keeps, so that each look reads only what is new. */
 const KEPT_HISTORIES = 200;
 
-export function jobRoutes(context: ApiContext): Hono {
+export function jobRoutes(context: ApiContext): Hono<ApiEnvironment> {
   const { store, queue, now } = context;
   const histories = new Map<string, JobMemory>();
 
@@ -38,7 +39,7 @@ export function jobRoutes(context: ApiContext): Hono {
     return found;
   };
 
-  return new Hono()
+  return new Hono<ApiEnvironment>()
     .get('/', async (c) => {
       const jobs = await Promise.all((await newestJobs(store, LISTED_JOBS)).map(view));
       return c.json({ jobs: jobs.map(listed) });
@@ -47,7 +48,8 @@ export function jobRoutes(context: ApiContext): Hono {
       const spec = await jsonBody(c.req);
       const key = c.req.header('idempotency-key');
       const job = key === undefined ? context.newJobId() : await jobIdFrom(key);
-      await acceptJob(store, queue, spec, { job, now: now() });
+      await acceptJob(store, queue, spec, { job, now: now(), traceparent: c.get('traceparent') });
+      c.set('startedJob', job);
       return c.json(await view(job), 202, { location: `/v1/jobs/${job}` });
     })
     .get('/:job', async (c) => c.json(await view(c.req.param('job'))))

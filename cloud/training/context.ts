@@ -7,6 +7,7 @@ import type { TrainingState } from '../../core/jobs/state.ts';
 import type { DeadLetters } from '../../core/queue/dead-letters.ts';
 import type { TaskQueue } from '../../core/queue/task-queue.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
+import type { Telemetry } from '../../core/telemetry/log.ts';
 import type { TrainingProgram } from './engine/program.ts';
 import type { Meter } from './metering.ts';
 
@@ -24,8 +25,11 @@ export interface FleetContext {
   /** Of this function, in GB of 1024 MB, and what it and the bucket cost. */
   readonly memoryGb?: number;
   readonly prices?: Prices;
-  /** Of the task that runs. */
+  /** Default: nobody watches. */
+  readonly telemetry?: Telemetry;
+  /** Of the task that runs; of its span the second. */
   readonly meter?: Meter;
+  readonly traceparent?: string;
   readonly caches: FleetCaches;
 }
 

@@ -2,10 +2,11 @@
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch';
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
 import { integer, required } from '../adapters/environment.ts';
+import { functionLog, randomHex } from '../adapters/function-log.ts';
 import { nativeRuntime } from '../adapters/onnxruntime.ts';
 import { createS3Client, s3Store } from '../adapters/s3-store.ts';
 import { sqsDeadLetters } from '../adapters/sqs-dead-letters.ts';
-import { createSqsClient, sqsQueue } from '../adapters/sqs-queue.ts';
+import { createSqsClient, sqsQueue, TRACEPARENT } from '../adapters/sqs-queue.ts';
 import { PRICES } from '../../core/costs/prices.ts';
 import { refreshing } from '../../core/storage/refresh.ts';
 import { recent, shardCache } from './caches.ts';
@@ -33,6 +34,7 @@ function createContext(environment: NodeJS.ProcessEnv): FleetContext {
       queueUrl: required(environment, 'CAUSEWAY_QUEUE_URL'),
     }),
     runtime: nativeRuntime(),
+    telemetry: { log: functionLog, randomHex },
     now: () => new Date(),
     watchSeconds,
     lostSeconds: integer(environment, 'CAUSEWAY_LOST_SECONDS', {
@@ -67,6 +69,10 @@ export function handler(event: SQSEvent, lambda: Context): Promise<SQSBatchRespo
     const receives = Number(record.attributes.ApproximateReceiveCount);
     await dispatch(context, record.body, {
       messageId: record.messageId,
+      requestId: lambda.awsRequestId,
+      traceparent: record.messageAttributes[TRACEPARENT]?.stringValue,
+      sentAt: Number(record.attributes.SentTimestamp) || undefined,
+      attempt: receives,
       redelivered: receives > 1,
       lastChance: receives >= maxReceives,
       remainingMs: () => lambda.getRemainingTimeInMillis(),

@@ -6,7 +6,7 @@ import { z } from 'zod';
 import { VARIANT_NAMES } from '../registry/variant-names.ts';
 import { DTYPE_NAMES } from '../tensors/dtypes.ts';
 import { LossSpec } from './loss.ts';
-import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, V1 } from './primitives.ts';
+import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, Traceparent, V1 } from './primitives.ts';
 
 /** Rows, or items, of one job; and so also its parts. Each has its own key that a merge reads. */
 export const MAX_PARTS = 10_000;
@@ -104,7 +104,14 @@ export const FanOutKind = z.enum(['batch', 'evaluate', 'map']);
 export type FanOutKind = z.infer<typeof FanOutKind>;
 
 /** `jobs/<id>/spec.json`: the spec as it was asked. */
-export const AcceptedFanOut = z.strictObject({ v: V1, job: JobId, spec: FanOutSpec, acceptedAt: Timestamp });
+export const AcceptedFanOut = z.strictObject({
+  v: V1,
+  job: JobId,
+  spec: FanOutSpec,
+  acceptedAt: Timestamp,
+  /** As in {@link AcceptedJob}. */
+  traceparent: Traceparent.optional(),
+});
 export type AcceptedFanOut = z.infer<typeof AcceptedFanOut>;
 
 const RowRange = z.strictObject({ start: z.int().min(0), end: z.int().min(1) });

@@ -8,7 +8,7 @@ import { OptimizationFields } from './optimizer.ts';
 import { LimitFields, LimitName } from './limits.ts';
 import { LoraSpec } from './lora.ts';
 import { ParametersSpec } from './parameters.ts';
-import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, V1 } from './primitives.ts';
+import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, Traceparent, V1 } from './primitives.ts';
 import { OmittedVariants } from './release.ts';
 import { RoutingDefaults } from './routing-defaults.ts';
 import { CompressionSpec, StrategySpec } from './strategy.ts';
@@ -67,6 +67,8 @@ export const AcceptedJob = z.strictObject({
   job: JobId,
   spec: TrainSpec,
   acceptedAt: Timestamp,
+  /** Of whoever started the job; what is done for it goes on in that trace. Left out by versions that kept none. */
+  traceparent: Traceparent.optional(),
 });
 export type AcceptedJob = z.infer<typeof AcceptedJob>;
 

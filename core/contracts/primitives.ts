@@ -20,6 +20,11 @@ export const Ordinal = z.int().min(1);
 /** ISO 8601, UTC. */
 export const Timestamp = z.iso.datetime();
 
+/** W3C Trace Context, version 00: the trace, and the span that asked for what carries it. */
+export const Traceparent = z
+  .string()
+  .regex(/^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/, 'must be a W3C traceparent of version 00');
+
 /** Every stored JSON object and message says which version of its schema it has. */
 export const V1 = z.literal(1);
 

@@ -33,6 +33,8 @@ const PLAN_WATCH_S = 300;
 export interface AcceptOptions {
   readonly job: string;
   readonly now: Date;
+  /** Of whoever starts the job. Where it was started before, its first one holds. */
+  readonly traceparent?: string | undefined;
 }
 
 /**
@@ -44,14 +46,21 @@ export async function acceptJob(
   store: ObjectStore,
   queue: TaskQueue,
   request: unknown,
-  { job, now }: AcceptOptions,
+  { job, now, traceparent }: AcceptOptions,
 ): Promise<AnyAcceptedJob> {
   const spec = await checked(store, parse(JobSpec, request));
-  const accepted = { v: 1, job, spec, acceptedAt: now.toISOString() } as AnyAcceptedJob;
+  const accepted = {
+    v: 1,
+    job,
+    spec,
+    acceptedAt: now.toISOString(),
+    ...(traceparent === undefined ? {} : { traceparent }),
+  } as AnyAcceptedJob;
   const stored = await storeOnce(store, accepted);
   await putJson(store, jobIndexKey(job, Date.parse(stored.acceptedAt)), { v: 1, job }, 'create');
   await queue.send(firstTasks(spec, job), {
     delaySeconds: ({ kind }) => (kind === 'watch' ? PLAN_WATCH_S : 0),
+    traceparent: stored.traceparent,
   });
   return stored;
 }

@@ -1,7 +1,9 @@
 /** What to announce so that an unfinished job goes on from where its objects say it is. */
 import { FanOutPlan } from '../contracts/fan-out.ts';
-import { jobPlanKey, jobResultKey, partsLookKey, roundLookKey } from '../contracts/keys.ts';
+import { AnyAcceptedJob } from '../contracts/job.ts';
+import { jobPlanKey, jobResultKey, jobSpecKey, partsLookKey, roundLookKey } from '../contracts/keys.ts';
 import type { Task } from '../contracts/task.ts';
+import type { TaskQueue } from '../queue/task-queue.ts';
 import { getJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { rememberJob } from './look.ts';
@@ -44,12 +46,28 @@ async function nextOfTraining(store: ObjectStore, job: string, history: JobHisto
   );
 }
 
+/** Announces what sets a job going again, in the job's own trace. */
+export async function announceAgain(store: ObjectStore, queue: TaskQueue, job: string): Promise<void> {
+  const tasks = await nextTasks(store, job);
+  if (tasks.length > 0) await announce(store, queue, job, tasks);
+}
+
+/** @param tasks of that job, sent in its own trace */
+export async function announce(
+  store: ObjectStore,
+  queue: TaskQueue,
+  job: string,
+  tasks: readonly Task[],
+): Promise<void> {
+  const accepted = await getJson(store, jobSpecKey(job), AnyAcceptedJob);
+  await queue.send(tasks, { traceparent: accepted?.traceparent });
+}
+
 /**
  * After a whole stack was killed its messages may be invisible for a while yet, or lost with it. The objects are the
  * truth, so the unfinished jobs are announced again; whatever was still queued turns out to be a harmless duplicate.
  */
-export async function unfinishedTasks(store: ObjectStore): Promise<Task[]> {
+export async function announceUnfinished(store: ObjectStore, queue: TaskQueue): Promise<void> {
   const jobs = await newestJobs(store, LOOK_BACK);
-  const tasks = await Promise.all(jobs.map((job) => nextTasks(store, job)));
-  return tasks.flat();
+  await Promise.all(jobs.map((job) => announceAgain(store, queue, job)));
 }

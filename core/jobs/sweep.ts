@@ -23,7 +23,7 @@ import { eachObject } from '../storage/list.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { headOf } from '../storage/sequence.ts';
 import { readControl } from './control.ts';
-import { nextTasks } from './resume.ts';
+import { announce, nextTasks } from './resume.ts';
 import { newestJobs } from './view.ts';
 
 /** The newest jobs, of all there are: looking is two requests for one that has ended, and a few for one that has not. */
@@ -105,7 +105,7 @@ async function sweepJob(options: SweepOptions, job: string): Promise<Found> {
   const revival: Revival = { v: 1, job, progress, at: now().toISOString() };
   const { kind } = await putJson(store, jobRevivalKey(job, revivals + 1), revival, 'create');
   if (kind === 'refused') return 'goes on';
-  await queue.send(tasks);
+  await announce(store, queue, job, tasks);
   return 'revived';
 }
 

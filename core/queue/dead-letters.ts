@@ -2,8 +2,12 @@
 import type { Task } from '../contracts/task.ts';
 
 export interface DeadLetters {
-  /** Sets a task aside with what was wrong with it. @throws Fault `unavailable` */
-  bury(task: Task, reason: string): Promise<void>;
+  /**
+   * Sets a task aside with what was wrong with it.
+   * @param traceparent as the task's own message had, for whoever puts it back
+   * @throws Fault `unavailable`
+   */
+  bury(task: Task, reason: string, traceparent?: string): Promise<void>;
 }
 
 /** The other side: what a redrive takes out again. */

@@ -4,6 +4,8 @@ import type { Task } from '../contracts/task.ts';
 export interface SendOptions {
   /** Seconds until the messages can be received, 0 to 900 (SQS's own limit). */
   readonly delaySeconds?: number | ((task: Task) => number);
+  /** Goes with the messages, beside their bodies: the trace that they belong to, and the span that sends them. */
+  readonly traceparent?: string | undefined;
 }
 
 export interface TaskQueue {

@@ -20,7 +20,7 @@ const REQUEST_ID = /^[\w.:/+=@-]{1,128}$/;
 export function traceOf(headers: Headers, randomHex: RandomHex): Trace {
   const random = randomHex(40);
   const given = headers.get('x-request-id');
-  const parent = parse(headers.get('traceparent'));
+  const parent = parseTraceparent(headers.get('traceparent'));
   const traceId = parent?.traceId ?? random.slice(0, 32);
   const spanId = random.slice(32, 48);
   return {
@@ -37,11 +37,17 @@ export const traceHeaders = ({ requestId, traceparent }: Trace): Record<string, 
   traceparent,
 });
 
-function parse(header: string | null): { readonly traceId: string; readonly sampled: boolean } | undefined {
-  const [, version, traceId, parentId, flags, rest] = header?.match(TRACEPARENT) ?? [];
-  if (version === undefined || traceId === undefined || parentId === undefined || flags === undefined) return;
+export interface Traceparent {
+  readonly traceId: string;
+  readonly parentId: string;
+  readonly sampled: boolean;
+}
+
+/** @returns undefined where there is none, or what there is cannot be one */
+export function parseTraceparent(header: string | null): Traceparent | undefined {
+  const [, version = 'ff', traceId = '', parentId = '', flags = '', rest] = header?.match(TRACEPARENT) ?? [];
   if (version === 'ff' || ZEROS.test(traceId) || ZEROS.test(parentId)) return;
   // Later versions may say more; ours may not.
   if (version === '00' && rest !== undefined) return;
-  return { traceId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
+  return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }

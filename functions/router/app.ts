@@ -208,6 +208,7 @@ export function createRouter(options: RouterOptions): Router {
     ['/v1/jobs/:job/events', ['GET'], plainly(jobs)],
     ['/v1/jobs/:job/:action', ['POST'], plainly(jobs)],
     ['/v1/models', ['GET'], plainly(jobs)],
+    ['/v1/metrics', ['GET'], plainly(jobs)],
     ['/v1/models/:model/releases', ['GET', 'POST'], plainly(jobs)],
     ['/v1/models/:model/channels/:channel', ['POST'], plainly(jobs)],
     ['/metrics', ['GET'], plainly(metrics)],

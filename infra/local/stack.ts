@@ -9,9 +9,12 @@ import { join } from 'node:path';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { createS3Client, s3Store } from '../../cloud/adapters/s3-store.ts';
 import { createSqsClient, sqsQueue } from '../../cloud/adapters/sqs-queue.ts';
-import { unfinishedTasks } from '../../core/jobs/resume.ts';
+import { announceUnfinished } from '../../core/jobs/resume.ts';
 import type { TaskQueue } from '../../core/queue/task-queue.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
+import { queueAges, taskMetrics } from '../../core/telemetry/fleet-metrics.ts';
+import { createRegistry } from '../../core/telemetry/metrics.ts';
+import { functionLines } from './function-lines.ts';
 import { watchInbox } from './inbox.ts';
 import { startEventSourceMapping } from './lambda/event-source-mapping.ts';
 import { createFunction, type LambdaFunction } from './lambda/function.ts';
@@ -19,6 +22,7 @@ import { startFunctionUrl } from './lambda/function-url.ts';
 import type { Invocable } from './lambda/invocation.ts';
 import { startSchedule } from './lambda/schedule.ts';
 import { lockState } from './lock.ts';
+import { startMetricsServer } from './metrics-server.ts';
 import { freePort } from './ports.ts';
 import { localTokenSecret } from './secrets.ts';
 import { startSqsServer } from './sqs/server.ts';
@@ -88,6 +92,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       startSqsServer({ stateDir, visibilityTimeoutS: times.visibilityS ?? VISIBILITY_S }),
     ]);
     undo.push(() => sqs.stop());
+    const registry = createRegistry();
+    const lines = await functionLines({ stateDir, metrics: taskMetrics(registry), log });
+    undo.push(() => lines.close());
+    queueAges(registry, (queue) => (Date.now() - (sqs.oldestSentAt(queue) ?? Date.now())) / 1000);
+    const metrics = await startMetricsServer(() => registry.text());
+    undo.push(() => metrics.stop());
     // The edge starts last, as it needs the functions' URLs, and stops after them, as they need its bucket.
     const edgeStop = undo.length;
     const environment = {
@@ -109,6 +119,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
         timeoutMs,
         maxConcurrency,
         log,
+        takeLine: (line, source) => lines.take(line, source),
       });
       undo.push(() => made.stop());
       return made;
@@ -118,7 +129,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       CAUSEWAY_WATCH_SECONDS: String(times.watchS ?? WATCH_S),
       CAUSEWAY_LOST_SECONDS: String(times.lostS ?? LOST_S),
     });
-    const api = lambda('api', 'api', TIMEOUT_MS.api, API_CONCURRENCY, token);
+    const api = lambda('api', 'api', TIMEOUT_MS.api, API_CONCURRENCY, {
+      ...token,
+      CAUSEWAY_TASK_METRICS_URL: metrics.url,
+    });
     const inference = lambda('inference', 'inference', TIMEOUT_MS.inference, fleetSize, token);
     const stalled = times.stalledS === undefined ? {} : { CAUSEWAY_STALLED_SECONDS: String(times.stalledS) };
     const sweep = lambda('sweep', 'sweep', TIMEOUT_MS.sweep, 1, stalled);
@@ -153,7 +167,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const queue = sqsQueue({ client: sqsClient, queueUrl: sqs.queueUrl });
     const store = s3Store({ client: s3Client, bucket: BUCKET });
     // Before the first poll: a stack that was killed left messages invisible, but its objects say what is unfinished.
-    await queue.send(await unfinishedTasks(store));
+    await announceUnfinished(store, queue);
     const mapping = startEventSourceMapping({
       client: sqsClient,
       queueUrl: sqs.queueUrl,

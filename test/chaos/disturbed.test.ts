@@ -1,15 +1,11 @@
 /** Some of the disturbed jobs of `npm run test:chaos`, and that its faults do happen. */
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { STORE_FAULTS } from './faults.ts';
 import { JOB_NAMES } from './jobs.ts';
 import { describe, runSeeds } from './many.ts';
 
 /** One of each kind. */
 const JOBS = JOB_NAMES.length;
-
-// Tasks that are to fail say so.
-beforeAll(() => void vi.spyOn(console, 'error').mockImplementation(() => undefined));
-afterAll(() => void vi.restoreAllMocks());
 
 test(
   `${JOBS} jobs end with the bytes of the undisturbed one, whatever goes wrong`,

@@ -13,8 +13,10 @@ import { type Column, columns } from '../../core/datasets/columns.ts';
 import { importDataset } from '../../core/datasets/import.ts';
 import { getJson } from '../../core/storage/json.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
+import type { LogLine } from '../../core/contracts/log.ts';
 import { type Client, createClient } from '../../infra/cli/client.ts';
 import { connectStore } from '../../infra/cli/connection.ts';
+import { LOG_FILE, readLine } from '../../infra/local/function-lines.ts';
 import { duplicating } from '../../infra/local/lambda/faults.ts';
 import { type Stack, startStack } from '../../infra/local/stack.ts';
 import { prepareSmallJob, temporaryState } from './small-job.ts';
@@ -37,21 +39,41 @@ async function filesOf(store: ObjectStore, job: string): Promise<string[]> {
   return manifest!.shards.map(({ sha256 }) => sha256);
 }
 
-async function train(client: Client, store: ObjectStore): Promise<void> {
-  const spec = await prepareSmallJob(store);
-  const { job } = await client.createJob({ ...spec, epochs: 1 });
+async function train(client: Client, store: ObjectStore, traceId?: string): Promise<string> {
+  const spec = { ...(await prepareSmallJob(store)), epochs: 1 };
+  const job = traceId === undefined ? (await client.createJob(spec)).job : await post(client, spec, traceId);
   expect(await client.follow(job, () => {})).toMatchObject({ status: 'succeeded' });
+  return job;
 }
+
+/** Starts a job as somebody does who traces his requests. */
+async function post({ baseUrl }: Client, spec: object, traceId: string): Promise<string> {
+  const answer = await fetch(new URL('/v1/jobs', baseUrl), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', traceparent: traceparent(traceId) },
+    body: JSON.stringify(spec),
+  });
+  return ((await answer.json()) as { job: string }).job;
+}
+const traceparent = (traceId: string) => `00-${traceId}-b7ad6b7169203331-01`;
+/** Of the jobs below, by how they are started. */
+const TRACES = {
+  training: '10af7651916cd43dd8448eb211c80319',
+  http: '20af7651916cd43dd8448eb211c80319',
+  message: '30af7651916cd43dd8448eb211c80319',
+  inbox: '40af7651916cd43dd8448eb211c80319',
+} as const;
 
 describe('on a stack that delivers every message twice', () => {
   let state: Awaited<ReturnType<typeof temporaryState>>;
   let stack: Stack;
   let client: Client;
+  let trained: string;
   beforeAll(async () => {
     state = await temporaryState();
     stack = await startStack({ stateDir: state.path, port: 0, wrapFleet: duplicating });
     client = createClient(stack.routerUrl);
-    await train(client, stack.store);
+    trained = await train(client, stack.store, TRACES.training);
   });
   afterAll(async () => {
     await stack?.stop();
@@ -131,15 +153,20 @@ describe('on a stack that delivers every message twice', () => {
   });
 
   test('a message and an object of the inbox start jobs; so does HTTP; all to the same bytes', async () => {
-    const { job } = await client.any.createJob(SPEC);
+    const job = await post(client, SPEC, TRACES.http);
     const sqs = createSqsClient(stack.environment);
     await sqs.send(
       new SendMessageCommand({
         QueueUrl: stack.environment['CAUSEWAY_QUEUE_URL'],
         MessageBody: JSON.stringify(SPEC),
+        MessageAttributes: {
+          traceparent: { DataType: 'String', StringValue: traceparent(TRACES.message) },
+        },
       }),
     );
-    await stack.store.put('inbox/digits.json', new TextEncoder().encode(JSON.stringify(SPEC)));
+    await stack.store.put('inbox/digits.json', new TextEncoder().encode(JSON.stringify(SPEC)), {
+      metadata: { traceparent: traceparent(TRACES.inbox) },
+    });
     const started = async () => {
       const { jobs } = await client.jobs();
       return jobs.filter(
@@ -159,6 +186,73 @@ describe('on a stack that delivers every message twice', () => {
       if (view.kind === 'batch' && view.rows === ROWS)
         expect(await filesOf(stack.store, other)).toEqual(wanted);
     sqs.destroy();
+  });
+
+  /** Of the functions' file, those of a trace. */
+  async function linesOf(traceId: string): Promise<LogLine[]> {
+    const text = await readFile(join(state.path, LOG_FILE), 'utf8');
+    const lines = text.split('\n').map((line) => readLine(line));
+    return lines.filter((line) => line !== undefined).filter((line) => line.traceId === traceId);
+  }
+
+  test('a trace goes from the request through every message to the last line of its job', async () => {
+    const lines = () => linesOf(TRACES.training);
+    const kindsOf = (of: readonly LogLine[]) =>
+      new Set(of.map((line) => (line.message === 'task' ? line.kind : line.message)));
+    // The job has ended before the last handler says so; a watch may come later still.
+    await expect
+      .poll(async () => [...kindsOf(await lines())], SOON)
+      .toEqual(expect.arrayContaining(['request', 'plan', 'shard', 'merge', 'release']));
+    /** Whose asking is in no line yet, but for the router's. */
+    const orphans = async () => {
+      const all = await lines();
+      const spans = new Set(all.map(({ spanId }) => spanId));
+      return all.filter(({ parentSpanId = '' }) => !spans.has(parentSpanId)).map(({ message }) => message);
+    };
+    await expect.poll(orphans, SOON).toEqual(['request']);
+    const all = await lines();
+    expect(new Set(all.map(({ jobId }) => jobId))).toEqual(new Set([trained]));
+    const shards = all.flatMap((line) => (line.message === 'task' && line.kind === 'shard' ? [line] : []));
+    expect(new Set(shards.map(({ shard }) => shard))).toEqual(new Set([0, 1, 2, 3]));
+    for (const { round, attempt, durationMs, ageMs, requestId } of shards)
+      expect([round, attempt, durationMs, ageMs, requestId]).toEqual([
+        expect.any(Number),
+        1,
+        expect.any(Number),
+        expect.any(Number),
+        expect.any(String),
+      ]);
+  });
+
+  test.each(['http', 'message', 'inbox'] as const)(
+    'one that began by %s ends with the gathering',
+    async (how) => {
+      const kinds = async () => {
+        const lines = await linesOf(TRACES[how]);
+        return lines.map((line) => (line.message === 'task' ? line.kind : line.message));
+      };
+      const first = { http: 'request', message: 'batch', inbox: 'inbox' }[how];
+      await expect.poll(kinds, SOON).toEqual(expect.arrayContaining([first, 'plan', 'execute', 'gather']));
+    },
+  );
+
+  test('the metrics have the queues, and what became of their messages', async () => {
+    const answer = await fetch(new URL('/v1/metrics', client.baseUrl));
+    expect(answer.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+    const samples = new Map(
+      (await answer.text())
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('#'))
+        .map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]),
+    );
+    expect(samples.get('causeway_queue_messages{queue="dead-letters",state="visible"}')).toBe(0);
+    expect(samples.get('causeway_queue_messages{queue="tasks",state="delayed"}')).toBeGreaterThan(0);
+    expect(samples.get('causeway_queue_oldest_seconds{queue="dead-letters"}')).toBe(0);
+    const done = samples.get('causeway_tasks_total{kind="shard",outcome="done"}');
+    expect(done).toBeGreaterThan(0);
+    expect(samples.get('causeway_task_duration_seconds_count{kind="shard"}')).toBeGreaterThanOrEqual(done!);
+    expect(samples.get('causeway_task_age_seconds_count{kind="shard"}')).toBeGreaterThanOrEqual(done!);
+    expect(samples.get('causeway_task_dead_letters_total{kind="shard"}')).toBe(0);
   });
 
   test('a corrupt shard fails the job with a reason that names it, over HTTP', async () => {

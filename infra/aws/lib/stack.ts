@@ -108,6 +108,7 @@ export class CausewayStack extends Stack {
       )
       .bind(tasks.bindSender())
       .bind(tasks.bindExhumer())
+      .bind(tasks.bindObserver())
       .bind(token.bind());
 
     const inference = new ServiceFunction(this, 'Inference', {

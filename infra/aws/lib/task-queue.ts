@@ -72,6 +72,21 @@ export class TaskQueue extends Construct {
     );
   }
 
+  /** Tells how many messages there are. How old they are only CloudWatch knows. */
+  bindObserver(): Binding {
+    return {
+      environment: {},
+      statements: [
+        new PolicyStatement({
+          sid: 'CountTasks',
+          actions: ['sqs:GetQueueAttributes'],
+          resources: [this.queue.queueArn, this.deadLetters.queueArn],
+        }),
+      ],
+      wildcards: NO_WILDCARDS,
+    };
+  }
+
   #deadLetters(sid: string, ...actions: string[]): Binding {
     return {
       environment: { CAUSEWAY_DEAD_LETTER_URL: this.deadLetters.queueUrl },

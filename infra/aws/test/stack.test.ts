@@ -58,7 +58,7 @@ describe('permissions', () => {
     ]);
   });
 
-  test('the API writes specs, results, controls, the index, releases and channels, sends tasks and takes out dead letters', () => {
+  test('the API writes specs, results, controls, the index, releases and channels, sends and counts tasks, takes out dead letters', () => {
     expect(permissions(template, 'Api').filter((each) => !each.startsWith('s3:GetObject'))).toEqual([
       ...LOGS,
       's3:ListBucket',
@@ -71,6 +71,9 @@ describe('permissions', () => {
       'secretsmanager:GetSecretValue',
       'sqs:ChangeMessageVisibility',
       'sqs:DeleteMessage',
+      // Of both queues.
+      'sqs:GetQueueAttributes',
+      'sqs:GetQueueAttributes',
       'sqs:ReceiveMessage',
       'sqs:SendMessage',
     ]);

@@ -33,8 +33,10 @@ export interface FunctionOptions {
   readonly queueLimit?: number;
   /** Milliseconds one waits there before it is throttled; default 1,000. */
   readonly queueWaitMs?: number;
-  /** Takes each line the function writes, with its prefix; default standard error. */
+  /** Takes what there is to say of the function, and what it writes; default standard error. */
   readonly log?: (line: string) => void;
+  /** Takes what it writes in place of `log`, and which of its environments did. */
+  readonly takeLine?: (line: string, source: string) => void;
 }
 
 export interface FunctionStats {
@@ -73,6 +75,7 @@ export function createFunction(options: FunctionOptions): LambdaFunction {
     typeof options.handlerFile === 'string' ? pathToFileURL(options.handlerFile) : options.handlerFile
   ).href;
   const writeLine = options.log ?? ((line: string) => void process.stderr.write(`${line}\n`));
+  const takeLine = options.takeLine ?? ((line: string, source: string) => writeLine(`[${source}] ${line}`));
   const counts = { invocations: 0, coldStarts: 0, failures: 0, timeouts: 0, throttles: 0 };
 
   function start(): Promise<Started> {
@@ -86,7 +89,7 @@ export function createFunction(options: FunctionOptions): LambdaFunction {
         ...options.environment,
       },
       initTimeoutMs: Math.max(INIT_TIMEOUT_MS, timeoutMs),
-      log: (line) => writeLine(`[${name} ${number}] ${line}`),
+      log: (line) => takeLine(line, `${name} ${number}`),
     });
   }
 

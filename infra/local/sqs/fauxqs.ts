@@ -19,6 +19,11 @@ interface FauxqsParts {
 
 export interface Fauxqs {
   readonly port: number;
+  /**
+   * When the oldest message of a queue that waits or is being worked on was sent, Unix milliseconds; undefined: there is
+   * none. SQS itself tells that to CloudWatch only.
+   */
+  oldestSentAt(queue: string): number | undefined;
   stop(): Promise<void>;
 }
 
@@ -47,7 +52,17 @@ export async function startFauxqs(directory: string, port: number): Promise<Faux
   });
   app.addHook('preClose', async () => persistence.close());
   await app.listen({ port, host: '127.0.0.1' });
-  return { port: (app.server.address() as AddressInfo).port, stop: () => app.close() };
+  return {
+    port: (app.server.address() as AddressInfo).port,
+    oldestSentAt(name) {
+      const queue = [...sqsStore.allQueues()].find((each) => each.name === name);
+      if (queue === undefined) return undefined;
+      const inFlight = Array.from(queue.inflightMessages.values(), ({ message }) => message);
+      const sent = [...queue.messages, ...inFlight].map(({ sentTimestamp }) => sentTimestamp);
+      return sent.length === 0 ? undefined : sent.reduce((oldest, at) => Math.min(oldest, at));
+    },
+    stop: () => app.close(),
+  };
 }
 
 async function loadParts(): Promise<FauxqsParts> {

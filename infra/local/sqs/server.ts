@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { createSqsClient } from '../../../cloud/adapters/sqs-queue.ts';
 import { Fault } from '../../../core/errors.ts';
 import { startFauxqs } from './fauxqs.ts';
-import { ensureTaskQueues } from './queues.ts';
+import { DEAD_LETTER_QUEUE, ensureTaskQueues, TASK_QUEUE } from './queues.ts';
 
 export interface SqsServerOptions {
   /** Everything is kept below it, and is there again at the next start. */
@@ -22,6 +22,8 @@ export interface SqsServer {
   readonly deadLetterQueueArn: string;
   /** What a function needs in its environment to reach this server. The keys are placeholders: it checks none. */
   readonly environment: Readonly<Record<string, string>>;
+  /** As {@link Fauxqs.oldestSentAt}, of either queue. */
+  oldestSentAt(queue: 'tasks' | 'dead-letters'): number | undefined;
   stop(): Promise<void>;
 }
 
@@ -58,6 +60,7 @@ export async function startSqsServer(options: SqsServerOptions): Promise<SqsServ
       deadLetterQueueUrl: deadLetters.url,
       deadLetterQueueArn: deadLetters.arn,
       environment,
+      oldestSentAt: (queue) => server.oldestSentAt(queue === 'tasks' ? TASK_QUEUE : DEAD_LETTER_QUEUE),
       stop: () => server.stop(),
     };
   } catch (thrown) {

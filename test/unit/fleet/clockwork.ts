@@ -5,6 +5,7 @@ import type { FleetContext } from '../../../cloud/training/context.ts';
 import { JobPlan, JobResult, RoundCommit, type TrainRequest } from '../../../core/contracts/job.ts';
 import { jobPlanKey, jobResultKey, roundCommitKey } from '../../../core/contracts/keys.ts';
 import type { Task } from '../../../core/contracts/task.ts';
+import type { SendOptions } from '../../../core/queue/task-queue.ts';
 import { readControl } from '../../../core/jobs/control.ts';
 import { getJson } from '../../../core/storage/json.ts';
 import { memoryStore } from '../memory-store.ts';
@@ -14,6 +15,7 @@ interface Due {
   readonly at: number;
   readonly task: Task;
   readonly receives: number;
+  readonly traceparent: string | undefined;
 }
 
 interface Handled {
@@ -25,6 +27,8 @@ interface Handled {
 
 export interface ClockworkOptions {
   readonly spec?: Partial<TrainRequest>;
+  /** Of whoever starts the job. */
+  readonly traceparent?: string;
   readonly broken?: number;
   readonly context?: Partial<FleetContext>;
   /** Milliseconds a task takes; default 100. */
@@ -44,22 +48,20 @@ export async function clockwork(options: ClockworkOptions = {}) {
   const store = memoryStore(() => now);
   const due: Due[] = [];
   const handled: Handled[] = [];
-  const dead: { readonly task: Task; readonly reason?: string }[] = [];
+  const dead: { readonly task: Task; readonly reason?: string; readonly traceparent?: string | undefined }[] =
+    [];
   const queue = {
-    send(
-      tasks: readonly Task[],
-      { delaySeconds = 0 }: { delaySeconds?: number | ((task: Task) => number) } = {},
-    ) {
+    send(tasks: readonly Task[], { delaySeconds = 0, traceparent }: SendOptions = {}) {
       for (const task of tasks) {
         const delay = typeof delaySeconds === 'function' ? delaySeconds(task) : delaySeconds;
         for (let n = options.times?.(task) ?? 1; n > 0; n--)
-          due.push({ at: now + delay * 1000, task, receives: 1 });
+          due.push({ at: now + delay * 1000, task, receives: 1, traceparent });
       }
       return Promise.resolve();
     },
   };
   const spec = await prepare(store, options.spec);
-  await accept(store, queue, spec);
+  await accept(store, queue, spec, options.traceparent);
   let observer: (operation: string, key: string) => void = () => undefined;
   let program: ReturnType<typeof standInProgram> | undefined;
   const base = fleetContext({
@@ -67,8 +69,8 @@ export async function clockwork(options: ClockworkOptions = {}) {
     queue,
     now: () => new Date(now),
     deadLetters: {
-      bury: (task, reason) => {
-        dead.push({ task, reason });
+      bury: (task, reason, traceparent) => {
+        dead.push({ task, reason, traceparent });
         return Promise.resolve();
       },
     },
@@ -76,10 +78,11 @@ export async function clockwork(options: ClockworkOptions = {}) {
   });
   const context = () => (program === undefined ? base : fleetContext(base, program));
 
-  async function handle({ task, receives }: Due): Promise<void> {
+  async function handle({ task, receives, traceparent }: Due): Promise<void> {
     const again = () => {
-      if (receives < MAX_RECEIVES) due.push({ at: now + VISIBILITY_MS, task, receives: receives + 1 });
-      else dead.push({ task });
+      if (receives < MAX_RECEIVES)
+        due.push({ at: now + VISIBILITY_MS, task, receives: receives + 1, traceparent });
+      else dead.push({ task, traceparent });
     };
     handled.push({ task, at: (now - START) / 1000, receives });
     if (options.dies?.(task) === true) return again();
@@ -97,6 +100,8 @@ export async function clockwork(options: ClockworkOptions = {}) {
     try {
       await dispatch(context(), JSON.stringify(task), {
         messageId: 'm',
+        attempt: receives,
+        traceparent,
         redelivered: receives > 1,
         lastChance: receives >= MAX_RECEIVES,
         ...options.delivery?.(task, () => now),

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { createApi } from '../../../cloud/api/app.ts';
 import { TrainView } from '../../../core/contracts/job.ts';
 import { clockwork, type ClockworkOptions } from './clockwork.ts';
-import { JOB } from './world.ts';
+import { JOB, NO_DEPTHS } from './world.ts';
 
 async function withApi(options: ClockworkOptions = {}) {
   const job = await clockwork(options);
@@ -17,6 +17,7 @@ async function withApi(options: ClockworkOptions = {}) {
         return Promise.resolve(job.dead.splice(0).length);
       },
     },
+    depths: NO_DEPTHS,
     now: () => new Date(job.now()),
     newJobId: () => JOB,
     authorize: () => Promise.resolve(),

@@ -118,13 +118,23 @@ export function fleetContext(
   };
 }
 
-export async function accept(store: ObjectStore, queue: TaskQueue, spec: TrainRequest): Promise<void> {
-  await acceptJob(store, queue, spec, { job: JOB, now: new Date(START) });
+export async function accept(
+  store: ObjectStore,
+  queue: TaskQueue,
+  spec: TrainRequest,
+  traceparent?: string,
+): Promise<void> {
+  await acceptJob(store, queue, spec, { job: JOB, now: new Date(START), traceparent });
 }
+
+const nothing = () => Promise.resolve({ visible: 0, inFlight: 0, delayed: 0 });
+/** For an API that is not asked. */
+export const NO_DEPTHS = { tasks: nothing, deadLetters: nothing };
 
 export interface Sent {
   readonly task: Task;
   readonly delaySeconds: number;
+  readonly traceparent: string | undefined;
 }
 
 /** A queue that only remembers. */
@@ -132,11 +142,12 @@ export function rememberingQueue(): TaskQueue & { readonly sent: Sent[] } {
   const sent: Sent[] = [];
   return {
     sent,
-    send(tasks, { delaySeconds = 0 } = {}) {
+    send(tasks, { delaySeconds = 0, traceparent } = {}) {
       sent.push(
         ...tasks.map((task) => ({
           task,
           delaySeconds: typeof delaySeconds === 'function' ? delaySeconds(task) : delaySeconds,
+          traceparent,
         })),
       );
       return Promise.resolve();

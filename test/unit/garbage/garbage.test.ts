@@ -26,7 +26,7 @@ import { putJson } from '../../../core/storage/json.ts';
 import { listAll } from '../../../core/storage/list.ts';
 import { encodeSafetensors } from '../../../core/tensors/safetensors.ts';
 import { clockwork } from '../fleet/clockwork.ts';
-import { JOB, START } from '../fleet/world.ts';
+import { JOB, NO_DEPTHS, START } from '../fleet/world.ts';
 import { type MemoryStore, memoryStore } from '../memory-store.ts';
 
 const AT = new Date(START).toISOString();
@@ -250,6 +250,7 @@ describe('a job whose bucket is swept while it runs', () => {
       store: job.store,
       queue: job.queue,
       deadLetters: { exhume: () => Promise.resolve(0) },
+      depths: NO_DEPTHS,
       now: () => new Date(job.now()),
       newJobId: () => JOB,
       authorize: () => Promise.resolve(),

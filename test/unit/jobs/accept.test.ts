@@ -1,13 +1,14 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { TrainRequest } from '../../../core/contracts/job.ts';
+import { AcceptedJob, type TrainRequest } from '../../../core/contracts/job.ts';
 import type { Task } from '../../../core/contracts/task.ts';
 import { columns } from '../../../core/datasets/columns.ts';
 import { importDataset } from '../../../core/datasets/import.ts';
 import { acceptJob } from '../../../core/jobs/accept.ts';
 import { jobIdFrom } from '../../../core/jobs/id.ts';
-import { nextTasks, unfinishedTasks } from '../../../core/jobs/resume.ts';
+import { announceUnfinished, nextTasks } from '../../../core/jobs/resume.ts';
 import { newestJobs, viewJob } from '../../../core/jobs/view.ts';
 import { buildMlp } from '../../../core/onnx/builders/mlp.ts';
+import type { SendOptions } from '../../../core/queue/task-queue.ts';
 import { putBlob } from '../../../core/storage/blobs.ts';
 import { type MemoryStore, memoryStore } from '../memory-store.ts';
 
@@ -61,8 +62,28 @@ describe('accepting a job', () => {
     expect(await viewJob(store, 'job_00000001', NOW)).toMatchObject({ status: 'queued', round: 0 });
     expect(await newestJobs(store, 10)).toEqual(['job_00000001']);
     const task = { v: 1, kind: 'watch', job: 'job_00000001', round: 0, announce: true, number: 1 };
-    expect(await unfinishedTasks(store)).toEqual([task]);
+    sent = [];
+    await announceUnfinished(store, queue);
+    expect(sent).toEqual([task]);
     expect(await nextTasks(store, 'job_00000002')).toEqual([]);
+  });
+
+  test('goes on in the trace of who started it first, also after all its messages were lost', async () => {
+    const traceparents: unknown[] = [];
+    const remembering = {
+      send: (_tasks: readonly Task[], { traceparent }: SendOptions = {}) => {
+        traceparents.push(traceparent);
+        return Promise.resolve();
+      },
+    };
+    const options = { job: 'job_00000001', now: NOW };
+    const first = `00-${'a'.repeat(32)}-${'1'.repeat(16)}-01`;
+    const second = `00-${'b'.repeat(32)}-${'2'.repeat(16)}-01`;
+    const accepted = await acceptJob(store, remembering, spec, { ...options, traceparent: first });
+    expect(AcceptedJob.parse(accepted).traceparent).toBe(first);
+    await acceptJob(store, remembering, spec, { ...options, traceparent: second });
+    await announceUnfinished(store, remembering);
+    expect(traceparents).toEqual([first, first, first]);
   });
 
   const sound: readonly (readonly [string, TrainRequest['loss'], TrainRequest['release']])[] = [

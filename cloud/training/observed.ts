@@ -1,0 +1,96 @@
+/**
+ * One delivery of a message as operators see it: a span in its job's trace, that trace on all it sends, and a line in the
+ * log when it ends. A function that is killed writes none; the next delivery's line has a higher `attempt`.
+ */
+import type { Level, Outcome, TaskLine } from '../../core/contracts/log.ts';
+import type { SendOptions, TaskQueue } from '../../core/queue/task-queue.ts';
+import { loggedError, spanFields } from '../../core/telemetry/log.ts';
+import { type Span, spanOf, traceIdOfJob, traceparentOf } from '../../core/telemetry/span.ts';
+import type { FleetContext } from './context.ts';
+
+/** What a message's delivery says of it to operators. */
+export interface DeliveryFacts {
+  readonly messageId: string;
+  /** Deliveries of it up to this one; default 1. */
+  readonly attempt?: number;
+  /** When it was sent, Unix milliseconds. */
+  readonly sentAt?: number | undefined;
+  /** As the message carries it. */
+  readonly traceparent?: string | undefined;
+  /** Of the function's invocation. */
+  readonly requestId?: string;
+}
+
+/** What the message is about. */
+export type Subject = Pick<TaskLine, 'kind' | 'jobId' | 'round' | 'shard' | 'slice' | 'part'>;
+
+export type Handled =
+  | { readonly outcome: 'done' }
+  | {
+      readonly outcome: Exclude<Outcome, 'done'>;
+      readonly thrown: unknown;
+      /** It was put into the dead-letter queue, though its message is acknowledged. */
+      readonly buried?: boolean;
+    };
+
+const LEVEL_OF: Readonly<Record<Outcome, Level>> = {
+  done: 'INFO',
+  retried: 'WARN',
+  lost: 'ERROR',
+  failed: 'ERROR',
+  dead: 'ERROR',
+};
+
+/** @param work with the context as this delivery sees it */
+export async function observed(
+  fleet: FleetContext,
+  delivery: DeliveryFacts,
+  subject: Subject,
+  work: (context: FleetContext) => Promise<Handled>,
+): Promise<Handled> {
+  const { telemetry, now } = fleet;
+  if (telemetry === undefined) return work(fleet);
+  const startedAt = now();
+  const { jobId } = subject;
+  const ofJob = jobId === undefined ? undefined : await traceIdOfJob(jobId);
+  const span = spanOf(delivery.traceparent, telemetry.randomHex, ofJob);
+  const handled = await work(inSpan(fleet, span));
+  const endedAt = now();
+  const { outcome } = handled;
+  telemetry.log({
+    timestamp: endedAt.toISOString(),
+    level: LEVEL_OF[outcome],
+    message: 'task',
+    service: 'fleet',
+    ...(delivery.requestId === undefined ? {} : { requestId: delivery.requestId }),
+    ...spanFields(span),
+    messageId: delivery.messageId,
+    ...subject,
+    attempt: delivery.attempt ?? 1,
+    ...(delivery.sentAt === undefined ? {} : { ageMs: Math.max(0, startedAt.getTime() - delivery.sentAt) }),
+    durationMs: Math.max(0, endedAt.getTime() - startedAt.getTime()),
+    outcome,
+    ...(outcome === 'dead' || ('buried' in handled && handled.buried) ? { deadLetter: true } : {}),
+    ...('thrown' in handled ? { error: loggedError(handled.thrown) } : {}),
+  });
+  return handled;
+}
+
+function inSpan(fleet: FleetContext, span: Span): FleetContext {
+  const { queue, deadLetters } = fleet;
+  const traceparent = traceparentOf(span);
+  return {
+    ...fleet,
+    traceparent,
+    queue: tracedQueue(queue, traceparent),
+    ...(deadLetters === undefined
+      ? {}
+      : { deadLetters: { bury: (task, reason) => deadLetters.bury(task, reason, traceparent) } }),
+  };
+}
+
+/** Whatever a task announces is of its trace, whoever announces it: the next round, a copy, the next look. */
+const tracedQueue = (queue: TaskQueue, traceparent: string): TaskQueue => ({
+  send: (tasks, options: SendOptions = {}) =>
+    queue.send(tasks, { ...options, traceparent: options.traceparent ?? traceparent }),
+});
