@@ -5,7 +5,6 @@
 import type { AcceptedJob, JobPlan, ShardReport } from '../../core/contracts/job.ts';
 import { roundCommitKey, shardPartKey, shardUpdateKey } from '../../core/contracts/keys.ts';
 import { readManifest, readRows } from '../../core/datasets/read.ts';
-import { elementDecay } from '../../core/jobs/parameters.ts';
 import { stepsOfRound } from '../../core/jobs/schedule.ts';
 import { encodeState, type TrainingState } from '../../core/jobs/state.ts';
 import { createOptimizer } from '../../core/optimizers/optimizer.ts';
@@ -27,6 +26,7 @@ import { stopIfDue } from './ending.ts';
 import { rowsOf } from './engine/batches.ts';
 import { localSteps, type LocalStepsResult, stepGradient } from './engine/local-steps.ts';
 import { loadProgram, type TrainingProgram } from './engine/program.ts';
+import { jobSteps } from './job-steps.ts';
 import { meterSince, mustHandOn, readPart, type ShardPart } from './checkpoint.ts';
 import { announceMergeIfSettled, lastPart, shardTask } from './round.ts';
 import { prepareUpdate, type Sending } from './updates.ts';
@@ -97,24 +97,17 @@ async function train(
   const { start: first, end: to } = stepsOfRound(plan, round);
   const state = from?.state ?? before;
   const request = {
+    ...jobSteps(spec, plan),
     program,
     rows: rowsOf(rows),
     parameters: state.parameters,
     state: state.slots,
-    optimizer: spec.optimizer,
-    schedule: spec.schedule,
-    weightDecay: elementDecay(plan.parameters, spec.optimizer.weightDecay),
-    clipNorm: spec.clipNorm,
-    accumulate: spec.accumulate,
-    seed: spec.seed,
     shard,
     from: from?.step ?? first,
     to,
     optimizerFrom: strategy.sends === 'change' ? first : 0,
     tally: from?.tally,
     pause,
-    stepsPerEpoch: plan.stepsPerEpoch,
-    steps: plan.steps,
   };
   const finish = async (sending: Sending) => ({
     bytes: await prepareUpdate(context.store, plan, strategy, start, sending),

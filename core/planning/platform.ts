@@ -111,13 +111,11 @@ export interface LocalFigures {
   readonly send: number;
   readonly bytesPerSecond: number;
   readonly concurrency: number;
-  /** Of a function among as many as there are at once, beside one that is alone. */
-  readonly speed: number;
 }
 
 /** The stack of `causeway up`: times are measured, prices are what the same would cost on AWS. */
 export function localPlatform(figures: LocalFigures): Platform {
-  const { read, write, send, bytesPerSecond, concurrency, speed } = figures;
+  const { read, write, send, bytesPerSecond, concurrency } = figures;
   return {
     ...AWS,
     name: 'local',
@@ -133,7 +131,6 @@ export function localPlatform(figures: LocalFigures): Platform {
     connections: 1,
     concurrency,
     ramp: { initial: concurrency, perSecond: 1 },
-    speed,
     slowness: 1,
     watchSeconds: 20,
   };

@@ -7,7 +7,8 @@ import { createRandom } from '../random.ts';
 import { createTimeline } from '../simulation/events.ts';
 import { createFunctions, type Functions } from './functions.ts';
 import type { Platform } from './platform.ts';
-import { protocol, type SimulatedTask } from './protocol.ts';
+import { protocol } from './protocol.ts';
+import type { SimulatedTask } from './protocol/course.ts';
 import { computeSeconds, trafficOfWorkload, type Workload } from './workload.ts';
 
 /** Rounds in the middle of a job are alike: of a longer one so many are run, and those left out are counted like them. */

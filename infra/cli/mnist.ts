@@ -34,13 +34,18 @@ export async function importMnist(store: ObjectStore): Promise<DatasetManifest> 
 /**
  * 784-128-10, ReLU, softmax, Adam, 5 epochs over 4 shards. Averaging takes out some of the noise of the four paths
  * and linear decay the rest, so the rate may start higher than Adam's usual 0.001.
+ * @param seed of the initial weights and of the shuffling
  */
-export async function mnistJob(store: ObjectStore, { version }: DatasetManifest): Promise<TrainRequest> {
+export async function mnistJob(
+  store: ObjectStore,
+  { version }: DatasetManifest,
+  seed = 0,
+): Promise<TrainRequest> {
   const graph = buildMlp({
     inputs: 784,
     hidden: [128],
     classes: 10,
-    seed: 0,
+    seed,
     inputName: 'image',
     outputName: 'probabilities',
   });
@@ -55,6 +60,6 @@ export async function mnistJob(store: ObjectStore, { version }: DatasetManifest)
     batchSize: 32,
     shards: SHARDS,
     strategy: { kind: 'local-sgd', localSteps: 235 },
-    seed: 0,
+    seed,
   };
 }

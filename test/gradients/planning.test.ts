@@ -20,7 +20,7 @@ const ROWS = 240;
 const GRAPH = buildMlp({ inputs: 4, hidden: [24], classes: 2, seed: 1, inputName: 'x', outputName: 'p' });
 /** One function that takes no time, as the fleet of this process. */
 const PLATFORM = {
-  ...localPlatform({ read: 0, write: 0, send: 0, bytesPerSecond: 1e12, concurrency: 1, speed: 1 }),
+  ...localPlatform({ read: 0, write: 0, send: 0, bytesPerSecond: 1e12, concurrency: 1 }),
   memoryGb: 0,
 };
 
@@ -114,11 +114,12 @@ it('function-seconds and dollars are predicted within 20 % from steps measured h
     batchSize: 16,
   };
   const memoryGb = 1769 / 1024;
+  const place = { platform: { ...PLATFORM, memoryGb }, beside: 1 };
   const off: number[] = [];
   for (let i = 0; i < TRIES && !off.some((error) => error <= 0.2); i++) {
     const {
       rows: [prediction],
-    } = await forecast(store, request, { ...PLATFORM, memoryGb }, { shards: [3] });
+    } = await forecast(store, request, place, { shards: [3] });
     const job = `job_0000000${i}`;
     const { result } = await runInProcess(store, request, { job, now: () => new Date(), memoryGb });
     if (result.status !== 'succeeded') throw new Error(JSON.stringify(result));

@@ -1,12 +1,15 @@
 import { Command, InvalidArgumentError, Option } from 'commander';
+import type { TrainRequest } from '../../../core/contracts/job.ts';
 import { requestsOf } from '../../../core/costs/usage.ts';
+import { functionsFor, shares } from '../../../core/planning/capacity.ts';
 import { C7G_MEDIUM } from '../../../core/planning/platform.ts';
 import type { Prediction } from '../../../core/planning/simulate.ts';
 import { connectStore } from '../connection.ts';
-import { count, duration, megabytes, printJson, table } from '../output.ts';
+import { count, duration, megabytes, percent, printJson, table } from '../output.ts';
 import { overlay } from '../planning/overlay.ts';
-import { type Forecast, forecast, type PlatformName, platformOf, PLATFORMS } from '../planning/predict.ts';
+import { type Comparison, compare, placeOf, type PlatformName, PLATFORMS } from '../planning/predict.ts';
 import { decimal, wholeNumber } from './options.ts';
+import { comparedStrategies, strategyName } from './plan/strategies.ts';
 import { type JobOptions, jobRequest, withJob } from './train/job.ts';
 
 const SHARDS = [1, 2, 4, 8, 16, 32, 64, 128];
@@ -23,7 +26,7 @@ interface PlanOptions extends Omit<JobOptions, 'shards'> {
 export function planCommand(): Command {
   const command = withJob(
     new Command('plan').description(
-      'what a training job would take, by numbers of shards; nothing is started',
+      'what a training job would take, by strategies and numbers of shards; nothing is started',
     ),
     new Option('--shards <list>', 'numbers of shards to compare')
       .argParser(shardsOf)
@@ -52,72 +55,100 @@ async function plan(given: string | undefined, options: PlanOptions): Promise<vo
   const store = await connectStore(options);
   // The model's graph is written for nobody.
   const seen = overlay(store);
-  const request = await jobRequest(given, { ...options, shards: 1 }, seen);
-  const platform = await platformOf(options.platform, store, options);
+  const requests: TrainRequest[] = [];
+  for (const each of comparedStrategies({ ...options, shards: 1 }))
+    requests.push(await jobRequest(given, each, seen));
+  const place = await placeOf(options.platform, store, options);
   const stepSeconds = options.stepMs === undefined ? undefined : options.stepMs / 1000;
-  const result = await forecast(seen, request, platform, { shards: options.shards, stepSeconds });
-  const marks = marksOf(result.rows, options.deadline);
-  const { job, exchange, rows, alone, firstEstimate } = result;
+  const result = await compare(seen, requests, place, { shards: options.shards, stepSeconds });
+  const { job, alone, work } = result;
+  const rows = rowsOf(result);
+  const marks = marksOf(rows, options.deadline);
+  const estimate = options.deadline === undefined ? undefined : functionsFor(work, options.deadline);
   if (options.json === true)
     return printJson({
-      platform: platform.name,
+      platform: place.platform.name,
       stepSeconds: job.seconds.step,
-      bytes: exchange.bytes,
-      rows: rows.map((row) => ({ ...row, marks: marks(row) })),
+      strategies: result.forecasts.map(({ spec, exchange, rows: predictions }) => ({
+        strategy: spec.strategy,
+        ...(spec.compression === undefined ? {} : { compression: spec.compression }),
+        bytes: exchange.bytes,
+        rows: predictions.map((row) => ({ ...row, marks: marks(row) })),
+      })),
       oneMachine: { name: C7G_MEDIUM.name, ...alone },
-      ...(firstEstimate === undefined ? {} : { firstEstimate }),
+      ...(estimate === undefined ? {} : { firstEstimate: estimate }),
     });
   const given_ = options.stepMs === undefined ? 'measured here' : 'as given';
-  console.log(`simulated on ${platform.name}; a step takes ${milliseconds(job.seconds.step)} (${given_})\n`);
+  console.log(
+    `simulated on ${place.platform.name}; a step takes ${milliseconds(job.seconds.step)} (${given_})\n`,
+  );
   console.log(
     table(
-      ['SHARDS', 'ROUNDS', 'TIME', 'FUNCTIONS', 'MOVED', 'REQUESTS', 'DOLLARS', ''],
-      rows.map((row) => [
-        row.shards,
-        row.rounds,
-        duration(row.seconds),
-        duration(row.spent.functionSeconds),
-        megabytes(Object.values(row.bytes).reduce((sum, bytes) => sum + bytes, 0)),
-        count(requestsOf(row.spent)),
-        money(row.spent.dollars),
-        marks(row).join(', '),
-      ]),
+      ['STRATEGY', 'SHARDS', 'ROUNDS', 'TIME', 'FUNCTIONS', 'MOVED', 'REQUESTS', 'DOLLARS', ''],
+      result.forecasts.flatMap(({ spec, rows: predictions }) =>
+        predictions.map((row) => [
+          strategyName(spec),
+          row.shards,
+          row.rounds,
+          duration(row.seconds),
+          duration(row.spent.functionSeconds),
+          megabytes(Object.values(row.bytes).reduce((sum, bytes) => sum + bytes, 0)),
+          count(requestsOf(row.spent)),
+          money(row.spent.dollars),
+          marks(row).join(', '),
+        ]),
+      ),
     ),
   );
   console.log();
-  for (const line of remarks(result, options.deadline)) console.log(line);
+  for (const line of remarks(rows, result, options.deadline)) console.log(line);
 }
 
-/** Of equals the one with the fewest shards. */
+const rowsOf = ({ forecasts }: Comparison): Prediction[] => forecasts.flatMap(({ rows }) => rows);
+
+/** Of equals the first one. */
 function marksOf(rows: readonly Prediction[], deadline: number | undefined): (row: Prediction) => string[] {
-  const least = (of: (row: Prediction) => number) =>
-    rows.reduce<Prediction | undefined>(
+  const least = (of: (row: Prediction) => number, among = rows) =>
+    among.reduce<Prediction | undefined>(
       (best, row) => (best === undefined || of(row) < of(best) ? row : best),
       undefined,
     );
   const cheapest = least(({ spent }) => spent.dollars);
   const fastest = least(({ seconds }) => seconds);
-  const inTime = deadline === undefined ? undefined : rows.find(({ seconds }) => seconds <= deadline);
+  const inTime = deadline === undefined ? [] : rows.filter(({ seconds }) => seconds <= deadline);
+  const fewest = least(({ shards }) => shards, inTime);
   return (row) => [
     ...(row === cheapest ? ['cheapest'] : []),
     ...(row === fastest ? ['fastest'] : []),
-    ...(row === inTime ? ['first in time'] : []),
+    ...(row === fewest ? ['first in time'] : []),
   ];
 }
 
-function remarks({ rows, alone, firstEstimate }: Forecast, deadline: number | undefined): string[] {
+function remarks(
+  rows: readonly Prediction[],
+  { alone, work }: Comparison,
+  deadline: number | undefined,
+): string[] {
   const cheapest = Math.min(...rows.map(({ spent }) => spent.dollars));
   const fastest = Math.min(...rows.map(({ seconds }) => seconds));
   const beside = (is: boolean, more: string, less: string) => (is ? more : less);
   return [
-    ...(firstEstimate === undefined
-      ? []
-      : [`first estimate: R = Q / C = ${firstEstimate} functions for ${duration(deadline!)}, steps alone`]),
+    ...(deadline === undefined ? [] : [firstEstimate(work, deadline)]),
     ...(deadline === undefined || fastest <= deadline ? [] : [`none of these ends in ${duration(deadline)}`]),
     `one machine (${C7G_MEDIUM.name}, on demand): ${duration(alone.seconds)}, ${money(alone.dollars)} dollars: ` +
       `${beside(alone.dollars < cheapest, 'cheaper', 'dearer')} than the cheapest, ` +
       `${beside(alone.seconds < fastest, 'faster', 'slower')} than the fastest of these`,
   ];
+}
+
+/** Functions of one kind are alike, and there all of the time. */
+function firstEstimate(work: number, deadline: number): string {
+  const functions = functionsFor(work, deadline);
+  const [share] = shares(Array.from({ length: functions }, () => ({ capacity: deadline })));
+  return (
+    `first estimate: R = Q / C = ${duration(work)} of steps / ${duration(deadline)} = ${functions} ` +
+    `function${functions === 1 ? '' : 's'}, each with S = ${percent(share!)} of the rows; rounds and waiting come on top`
+  );
 }
 
 const money = (dollars: number) => String(Number(dollars.toPrecision(3)));

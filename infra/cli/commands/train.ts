@@ -3,7 +3,7 @@ import type { JobResult, TrainRequest } from '../../../core/contracts/job.ts';
 import type { ObjectStore } from '../../../core/storage/object-store.ts';
 import { connect, connectStore } from '../connection.ts';
 import { headline, printJson } from '../output.ts';
-import { forecast, type PlatformName, platformOf, PLATFORMS, predictedOf } from '../planning/predict.ts';
+import { forecast, type PlatformName, placeOf, PLATFORMS, predictedOf } from '../planning/predict.ts';
 import { progressLine, spentLines, trafficLine } from '../progress.ts';
 import { type JobOptions, jobRequest, withJob } from './train/job.ts';
 
@@ -62,8 +62,8 @@ async function withPrediction(
   store: ObjectStore,
 ): Promise<TrainRequest> {
   if (options.predict === undefined) return spec;
-  const platform = await platformOf(options.predict, store, options);
-  const { rows } = await forecast(store, spec, platform, { shards: [options.shards] });
+  const place = await placeOf(options.predict, store, options);
+  const { rows } = await forecast(store, spec, place, { shards: [options.shards] });
   const [prediction] = rows;
   return prediction === undefined ? spec : { ...spec, predicted: predictedOf(prediction) };
 }

@@ -106,7 +106,6 @@ describe('a simulated job', () => {
       send: 0.002,
       bytesPerSecond: 1e9,
       concurrency: 2,
-      speed: 1,
     });
     const work = await workload({ shards: 8 });
     const { seconds, coldStarts } = simulate(work, platform, 1);

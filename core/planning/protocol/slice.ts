@@ -1,0 +1,37 @@
+/** Task `merge` with a slice (cloud/training/merge-pieces.ts). */
+import type { Execution, Work } from '../functions.ts';
+import { DOCUMENT_BYTES, isCommitted, piecesOf, type SimulatedJob, STANDING, type TaskOf } from './course.ts';
+import { commits, unread } from './memory.ts';
+
+export function* sliceTask(
+  { workload, course, fleet }: SimulatedJob,
+  execution: Execution,
+  { round, slice }: TaskOf<'slice'>,
+): Work {
+  const { mergers, staleness, mergesIntoState, bytes, seconds } = workload;
+  const { memory } = execution;
+  const current = course.rounds[round]!;
+  yield execution.ask([[{ reads: STANDING + 2 + unread(memory, 'spec', 'plan') }]]);
+  if (isCommitted(course, round) || current.slices.has(slice)) return;
+  yield execution.ask(
+    [[{ reads: 1 }], commits(memory, Math.max(0, round - staleness) - 1)],
+    DOCUMENT_BYTES,
+  );
+  const count = current.done.size;
+  yield execution.ask([[{ reads: count }]], count * bytes.file);
+  const state = mergesIntoState ? [{ reads: 1 }, { reads: 1 }] : [];
+  yield execution.ask(
+    [[{ reads: count }], state],
+    (count * (bytes.update - bytes.file) + (mergesIntoState ? bytes.state : 0)) / mergers,
+  );
+  yield execution.compute((seconds.merge + seconds.mergeEach * count) / mergers);
+  yield execution.ask([[{ writes: piecesOf(workload) }]], (bytes.state + bytes.model) / mergers);
+  const usage = execution.usage();
+  yield execution.ask([[{ writes: 1 }]]);
+  if (current.slices.has(slice)) return;
+  current.slices.set(slice, usage);
+  yield execution.ask([[{ reads: mergers }]]);
+  if (current.slices.size < mergers) return;
+  yield execution.send(1);
+  fleet().enqueue({ kind: 'merge', round });
+}
