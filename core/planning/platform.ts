@@ -68,9 +68,9 @@ export const AWS: Platform = {
   coldStart: { kind: 'lognormal', median: 1, sigma: 0.3 },
   // Measured by others: five to seven minutes, mikhail.io/serverless/coldstarts/aws.
   keptWarm: 300,
-  // Published for one connection: 85–90 MB/s (docs.aws.amazon.com/AmazonS3/latest/userguide/
-  // optimizing-performance-design-patterns.html). Assumed: one function gets hardly as much over all of its connections;
-  // others saw 400 to 700 Mbit/s.
+  // Published for one connection: one request at a time for each 85–90 MB/s that are wanted (November 2026,
+  // docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance-design-patterns.html). Assumed: one function
+  // gets hardly as much over all of its connections; others saw 400 to 700 Mbit/s.
   bytesPerSecond: 75 * MB,
   // The AWS SDK's own limit.
   connections: 50,
@@ -94,7 +94,8 @@ export const AWS: Platform = {
 
 /**
  * Amazon EC2 c7g.medium: one core of the processor that Lambda's arm64 functions are said to run on. On demand, Linux,
- * us-east-1, by the second with a least of one minute: aws.amazon.com/ec2/pricing/on-demand. Assumed: 40 s to start.
+ * us-east-1, by the second with a least of one minute (aws.amazon.com/ec2/pricing/on-demand): 0.0363 in AWS's price list
+ * of us-east-1 by public tables made from it on 16 September and 8 October 2026. Assumed: 40 s to start.
  */
 export const C7G_MEDIUM: Machine = {
   name: 'c7g.medium',

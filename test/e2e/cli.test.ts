@@ -127,15 +127,18 @@ describe('causeway', () => {
       expect(JSON.parse(planned.out)).toMatchObject({
         platform: 'aws',
         stepSeconds: 0.05,
-        rows: [{ shards: 1 }, { shards: 4 }],
+        strategies: [{ strategy: { kind: 'diloco' }, rows: [{ shards: 1 }, { shards: 4 }] }],
         firstEstimate: 1,
       });
       expect((await causeway('jobs', '--json')).out).toBe(before);
-      const table = await causeway(...words(`plan ${job} --shards 1,2 --platform local`));
+      const table = await causeway(...words(`plan ${job} --shards 1,2 --platform local --deadline 60`));
       expect(table.code, table.err).toBe(0);
       expect(table.out).toMatch(
-        /^simulated on local; a step takes .* \(measured here\)\n\nSHARDS +ROUNDS +TIME/,
+        /^simulated on local; a step takes .* \(measured here\)\n\nSTRATEGY +SHARDS +ROUNDS +TIME/,
       );
+      for (const kind of ['local-sgd', 'diloco', 'bounded-staleness', 'all-reduce'])
+        expect(table.out.match(new RegExp(`^${kind}.* [12] +\\d`, 'gm'))).toHaveLength(2);
+      expect(table.out).toMatch(/first estimate: R = Q \/ C = .* = 1 function, each with S = 100\.00 %/);
       expect(table.out).toMatch(
         /cheapest[^]*\none machine \(c7g.medium, on demand\): 4\d\.\d s, 0\.000605 dollars/,
       );

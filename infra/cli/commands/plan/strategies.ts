@@ -1,5 +1,5 @@
 /** The strategies that `plan` compares: the one that is named, or each of them with those options that it knows. */
-import { StrategySpec } from '../../../../core/contracts/strategy.ts';
+import type { StrategySpec } from '../../../../core/contracts/strategy.ts';
 import type { StrategyOptions } from '../train/strategy.ts';
 
 type Kind = StrategySpec['kind'];
