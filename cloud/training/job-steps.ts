@@ -6,14 +6,7 @@ import type { LocalStepsRequest } from './engine/local-steps.ts';
 /** The rest of a request is a task's own: rows and shard, where it begins, which steps it takes. */
 type JobSteps = Pick<
   LocalStepsRequest,
-  | 'optimizer'
-  | 'schedule'
-  | 'weightDecay'
-  | 'clipNorm'
-  | 'accumulate'
-  | 'seed'
-  | 'stepsPerEpoch'
-  | 'steps'
+  'optimizer' | 'schedule' | 'weightDecay' | 'clipNorm' | 'accumulate' | 'seed' | 'stepsPerEpoch' | 'steps'
 >;
 
 export function jobSteps(spec: TrainSpec, plan: JobPlan): JobSteps {

@@ -103,7 +103,8 @@ try {
         typical(({ roundSeconds }) => roundSeconds, w) - (shards / workers) * localSteps * step[w]!,
     );
     const ratio = rate[1]! / rate[0]!;
-    const rounds = typical(({ roundSeconds }) => roundSeconds, 0) / typical(({ roundSeconds }) => roundSeconds, 1);
+    const rounds =
+      typical(({ roundSeconds }) => roundSeconds, 0) / typical(({ roundSeconds }) => roundSeconds, 1);
     rows.push({ name, ratio });
     console.log(name);
     console.log(

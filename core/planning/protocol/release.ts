@@ -12,7 +12,10 @@ export function* releaseTask({ workload, course, fleet }: SimulatedJob, executio
     [{ reads: STANDING + unread(memory, 'spec', 'plan') }, ...commits(memory, rounds - 1)],
   ]);
   const hasState = hasKept(memory, 'state', rounds);
-  yield execution.ask([hasState ? [] : readingWhole(workload), [{ reads: 1 }]], forwardBytes + (hasState ? 0 : bytes.state));
+  yield execution.ask(
+    [hasState ? [] : readingWhole(workload), [{ reads: 1 }]],
+    forwardBytes + (hasState ? 0 : bytes.state),
+  );
   const test = testFiles.reduce((sum, file) => sum + file.bytes, 0);
   yield execution.ask([[{ reads: 1 }, { reads: testFiles.length + 1 }]], test + graphBytes);
   yield execution.compute(seconds.release);

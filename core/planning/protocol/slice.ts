@@ -13,10 +13,7 @@ export function* sliceTask(
   const current = course.rounds[round]!;
   yield execution.ask([[{ reads: STANDING + 2 + unread(memory, 'spec', 'plan') }]]);
   if (isCommitted(course, round) || current.slices.has(slice)) return;
-  yield execution.ask(
-    [[{ reads: 1 }], commits(memory, Math.max(0, round - staleness) - 1)],
-    DOCUMENT_BYTES,
-  );
+  yield execution.ask([[{ reads: 1 }], commits(memory, Math.max(0, round - staleness) - 1)], DOCUMENT_BYTES);
   const count = current.done.size;
   yield execution.ask([[{ reads: count }]], count * bytes.file);
   const state = mergesIntoState ? [{ reads: 1 }, { reads: 1 }] : [];

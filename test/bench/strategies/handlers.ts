@@ -11,11 +11,7 @@ import type { Outcome } from './job.ts';
 /** Rounds whose objects may still be needed, those that overlap among them. */
 const KEPT_ROUNDS = 4;
 
-export async function throughHandlers(
-  store: MemoryStore,
-  spec: TrainRequest,
-  job: string,
-): Promise<Outcome> {
+export async function throughHandlers(store: MemoryStore, spec: TrainRequest, job: string): Promise<Outcome> {
   const forgotten = new Set<number>();
   const onTask = async (task: Task) => {
     if (task.kind !== 'shard' || task.round < KEPT_ROUNDS || forgotten.has(task.round)) return;

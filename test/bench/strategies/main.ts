@@ -46,9 +46,11 @@ await runAll(orders, ({ row, seed }, { seconds, ...outcome }) => {
   outcomes[rows.indexOf(row)]![seed] = outcome;
   console.error(`${row.name}, seed ${seed}: ${percent(outcome.accuracy)} in ${duration(seconds)}`);
 });
-const measured = rows.map(
-  (row, i): Measured => ({ row, outcomes: outcomes[i]!, predicted: predictions[i]! }),
-);
+const measured = rows.map((row, i): Measured => ({
+  row,
+  outcomes: outcomes[i]!,
+  predicted: predictions[i]!,
+}));
 
 const mean = (values: readonly number[]) => values.reduce((sum, each) => sum + each, 0) / values.length;
 const accuracy = (of: Measured) => mean(of.outcomes.map((outcome) => outcome.accuracy));
