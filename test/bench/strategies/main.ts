@@ -5,14 +5,12 @@
  * through what they are made of (all-reduce.ts). Ends with an error where no row moves 200 times fewer bytes than
  * per-step averaging at 0.3 points lost, by each of the seeds.
  */
-import { AWS } from '../../../core/planning/platform.ts';
 import type { Prediction } from '../../../core/planning/simulate.ts';
 import { ACCURACY_GOAL } from '../../../infra/cli/mnist.ts';
 import { count, duration, percent, table } from '../../../infra/cli/output.ts';
-import { compare } from '../../../infra/cli/planning/predict.ts';
-import { memoryStore } from '../../unit/memory-store.ts';
-import { BATCH, EPOCHS, mnistIn, type Outcome, SHARDS } from './job.ts';
-import { BASELINES, requestOf, type Row, ROWS } from './rows.ts';
+import { BATCH, EPOCHS, type Outcome, SHARDS } from './job.ts';
+import { predict } from './predict.ts';
+import { BASELINES, type Row, ROWS } from './rows.ts';
 import { runAll } from './run.ts';
 
 const MOST_POINTS_LOST = 0.3;
@@ -28,16 +26,7 @@ interface Measured {
 const wanted = process.argv[2] ?? '';
 const rows = [...BASELINES, ...ROWS.filter(({ name }) => name.includes(wanted))];
 
-/** Steps are timed once: they are the same in every row. */
-async function predict(): Promise<readonly Prediction[]> {
-  const store = memoryStore();
-  const request = await (await mnistIn(store))(0);
-  const requests = rows.map((row) => requestOf(request, row));
-  const { forecasts } = await compare(store, requests, { platform: AWS, beside: 1 }, { shards: [SHARDS] });
-  return forecasts.map((forecast) => forecast.rows[0]!);
-}
-
-const predictions = await predict();
+const predictions = await predict(rows);
 const outcomes: Outcome[][] = rows.map(() => []);
 const orders = rows.flatMap((row, i) =>
   Array.from({ length: row.seeds }, (_, seed) => ({ id: i * 100 + seed, row, seed })),
