@@ -236,7 +236,7 @@ export function createRunQueue(session: ModelSession, options: RunQueueOptions):
           if (!part || independent !== undefined) return { values, rows, independent: independent === true };
           trial ??= { inputs, answer: values };
         }
-        const busy = session.busy?.();
+        const busy = running ? undefined : session.busy?.();
         if (running) await wait(untilWoken(entry), defer, IDLE_MS, () => entry.wake());
         else if (busy !== undefined) await wait(busy, defer);
         else if (waitsForCompany(entry, arrival)) await waitForCompany(entry, arrival, defer);

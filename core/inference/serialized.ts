@@ -5,10 +5,12 @@
  * The lock is taken by whoever finds it free and never handed over: in a Worker a waiting request can be cancelled,
  * which stops it without a word, and a lock handed to it would be lost.
  */
+import type { Breath } from './breath.ts';
 import type { InferenceRuntime, ModelSession } from './runtime.ts';
 import { createSignal } from './signal.ts';
 
-export function serialized(runtime: InferenceRuntime): InferenceRuntime {
+/** @param breath taken between runs, where they block a thread that others need */
+export function serialized(runtime: InferenceRuntime, breath?: Breath): InferenceRuntime {
   const freed = createSignal();
   const lock = { taken: false };
 
@@ -26,8 +28,12 @@ export function serialized(runtime: InferenceRuntime): InferenceRuntime {
   const wrap = (session: ModelSession): ModelSession => ({
     inputs: session.inputs,
     outputs: session.outputs,
-    run: (inputs, outputs) => exclusive(() => session.run(inputs, outputs)),
-    busy: () => (lock.taken ? freed.wait() : undefined),
+    run: (inputs, outputs) =>
+      exclusive(() => {
+        breath?.runs();
+        return session.run(inputs, outputs);
+      }),
+    busy: () => (lock.taken ? freed.wait() : breath?.due()),
     release: () => exclusive(() => session.release()),
   });
   return { name: runtime.name, load: async (model) => wrap(await exclusive(() => runtime.load(model))) };

@@ -135,9 +135,10 @@ export interface Reading extends Question {
 export function learn(known: Learned, reading: Reading, now: number): Learned {
   const { model, bytes, share, elapsedMs, isCold, isTry } = reading;
   const inTarget = Math.min(elapsedMs, reading.serviceMs ?? elapsedMs);
-  const network = learnSized(known.network, bytes, elapsedMs - inTarget, now, isTry);
+  // Before a cold answer a connection was opened and an environment started: that is no way to the next answer.
+  const network = isCold ? known.network : learnSized(known.network, bytes, elapsedMs - inTarget, now, isTry);
   const { service: before = UNKNOWN, peak: peakBefore = null } = known.models.get(model) ?? {};
-  const unloaded = inTarget * share;
+  const unloaded = share * (isCold ? Math.max(0, elapsedMs - (sizedValue(network, bytes) ?? 0)) : inTarget);
   const service = isCold ? before : learnSized(before, bytes, unloaded, now, isTry);
   const isNew = isAnew(known.network.mean, network.mean) || isAnew(before.mean, service.mean);
   const peak = isCold ? peakBefore : observe(peakBefore, elapsedMs * share, now);

@@ -1,6 +1,7 @@
 /** The inference Worker. Private: only the router's service binding reaches it, so it authorizes nobody. */
 import type { R2Bucket } from '@cloudflare/workers-types';
 import { WorkerEntrypoint } from 'cloudflare:workers';
+import { createBreath } from '../../core/inference/breath.ts';
 import { createInferenceApp, type InferenceApp } from '../../core/inference/app.ts';
 import { CALL_BYTES, type InferCall, type Reply } from '../../core/inference/call.ts';
 import { EDGE_CONFIG } from '../../core/inference/config.ts';
@@ -11,6 +12,7 @@ import {
   type HardExampleVariables,
 } from '../../core/inference/hard-examples.ts';
 import { configured, type Overrides } from '../../core/inference/overrides.ts';
+import type { After } from '../../core/inference/run-queue.ts';
 import { r2Store } from './r2-store.ts';
 import { wasmRuntime } from './runtime.ts';
 
@@ -21,15 +23,17 @@ interface Env extends Overrides, HardExampleVariables {
 const createServing = (env: Env) => {
   const store = r2Store(env.BUCKET);
   const limits = hardExampleLimits(env);
+  const clock = () => performance.now();
+  const after: After = (ms, wake) => {
+    const timer = setTimeout(wake, ms);
+    return () => clearTimeout(timer);
+  };
   return createInferenceApp({
-    runtime: wasmRuntime(),
+    runtime: wasmRuntime(createBreath({ clock, after })),
     store,
     config: configured(EDGE_CONFIG, env),
-    clock: () => performance.now(),
-    after(ms, wake) {
-      const timer = setTimeout(wake, ms);
-      return () => clearTimeout(timer);
-    },
+    clock,
+    after,
     defer: (c) => (work) => c.executionCtx.waitUntil(work),
     report,
     keepHardExample:

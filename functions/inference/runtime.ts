@@ -1,4 +1,5 @@
 /** The WASM runtime behind core's interface. One heap and one call stack: everything goes through a lock. */
+import type { Breath } from '../../core/inference/breath.ts';
 import { Fault } from '../../core/errors.ts';
 import type { InferenceRuntime, ModelSession } from '../../core/inference/runtime.ts';
 import { serialized } from '../../core/inference/serialized.ts';
@@ -6,8 +7,8 @@ import { DTYPES, dtypeOfOrt } from '../../core/tensors/dtypes.ts';
 import type { TensorSpec, TensorValue } from '../../core/tensors/tensor.ts';
 import { createSession, ort, ortName } from './ort.ts';
 
-export function wasmRuntime(): InferenceRuntime {
-  return serialized({ name: ortName(), load });
+export function wasmRuntime(breath: Breath): InferenceRuntime {
+  return serialized({ name: ortName(), load }, breath);
 }
 
 async function load(model: Uint8Array<ArrayBuffer>): Promise<ModelSession> {

@@ -103,6 +103,15 @@ async function play(url: string, arrivals: readonly Arrival[]): Promise<Measured
   return results;
 }
 
+/** Both models at both places, some times in turn: what is compared is routing, not who happens to start whom. */
+async function warm(url: string): Promise<void> {
+  const agent = new Agent({ keepAlive: true });
+  for (let i = 0; i < ALONE; i++)
+    for (const model of ['small', 'large'])
+      for (const target of ['edge', 'cloud']) await ask(url, model, agent, { 'x-causeway-target': target });
+  agent.destroy();
+}
+
 /** Requests a second of the mixture, one after the other at the edge. */
 async function capacityOf(url: string): Promise<number> {
   const agent = new Agent({ keepAlive: true });
@@ -133,6 +142,7 @@ try {
     serving.trouble.delayMs = CLOUD_MS;
     await release(serving.store, 'small', 'job_small0000');
     await publish(serving.store, 'large', 'job_large0000', buildHeavy(LAYERS));
+    await warm(serving.url);
   }
   // Of a policy that learns nothing from it.
   capacity = await capacityOf(worlds.get('edge-first')!.url);
