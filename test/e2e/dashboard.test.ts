@@ -105,6 +105,12 @@ describe.skipIf(CHROMIUM === undefined)('dashboard', () => {
     expect(await page.getAttribute('#split', 'aria-label')).toBe('Edge 50.0 %, cloud 50.0 % of 600 requests');
     const names = await page.locator('#targets tbody .key').allTextContents();
     expect(names.map((name) => name.replace(/^\W+/, ''))).toEqual(['Edge', 'Cloud-eu', 'Cloud-us']);
+    // What the edge's variants were off by is the edge's.
+    expect(await page.locator('#targets td[data-label="Off by"]').allTextContents()).toEqual([
+      '−0.1 ms',
+      '–',
+      '+8.6 ms',
+    ]);
     expect(await page.textContent('#decisions')).toContain('Edge-int8');
     expect(complaints).toEqual([]);
   });
