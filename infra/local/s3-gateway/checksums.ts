@@ -1,9 +1,16 @@
 /** The checksums a client may send with a body, each verified before anything is stored. */
+import { crc32, crc32c } from '../../../core/checksums/crc.ts';
 import { base64, fromBase64, fromHex, sameBytes } from './bytes.ts';
-import { crc32, crc32c, crcBytes } from './crc.ts';
 import { S3Error } from './errors.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
+
+/** Big-endian, as S3 wants it in base64. */
+export function crcBytes(value: number): Bytes {
+  const bytes = new Uint8Array(4);
+  new DataView(bytes.buffer).setUint32(0, value);
+  return bytes;
+}
 
 const digest = (algorithm: string) => async (bytes: Bytes) =>
   new Uint8Array(await crypto.subtle.digest(algorithm, bytes));

@@ -53,10 +53,3 @@ const CRC32C = makeTables(0x82f6_3b78);
 /** @returns an unsigned 32-bit number */
 export const crc32 = (bytes: Uint8Array) => crc(CRC32, bytes);
 export const crc32c = (bytes: Uint8Array) => crc(CRC32C, bytes);
-
-/** Big-endian, as S3 wants it in base64. */
-export function crcBytes(value: number): Uint8Array<ArrayBuffer> {
-  const bytes = new Uint8Array(4);
-  new DataView(bytes.buffer).setUint32(0, value);
-  return bytes;
-}
