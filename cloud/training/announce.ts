@@ -38,16 +38,22 @@ export async function announceRound(
   );
 }
 
-/** Queues shards once more, each from where its last execution got to. */
+/**
+ * Queues shards once more, each from where its last execution got to.
+ * @param copy which backup copy; undefined: what was announced before is gone
+ */
 export async function announceShards(
   context: FleetContext,
   plan: JobPlan,
   round: number,
   shards: readonly number[],
+  copy?: number,
 ): Promise<void> {
   const { job } = plan;
   const tasks = await Promise.all(
-    shards.map(async (shard) => shardTask(job, round, shard, await lastPart(context, job, round, shard))),
+    shards.map(async (shard) =>
+      shardTask(job, round, shard, await lastPart(context, job, round, shard), copy),
+    ),
   );
   await context.queue.send(tasks);
 }

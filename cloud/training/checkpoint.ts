@@ -6,15 +6,15 @@
 import { z } from 'zod';
 import type { AcceptedJob, JobPlan } from '../../core/contracts/job.ts';
 import { shardPartKey } from '../../core/contracts/keys.ts';
-import type { ShardMeter } from '../../core/contracts/usage.ts';
-import { addUsage } from '../../core/costs/usage.ts';
+import type { TaskMeter } from '../../core/contracts/usage.ts';
 import { Fault } from '../../core/errors.ts';
+import { addUsage } from '../../core/costs/usage.ts';
+import { goOn, meterOf } from '../../core/jobs/meter.ts';
 import { stateOfTensors, type TrainingState } from '../../core/jobs/state.ts';
 import { createOptimizer } from '../../core/optimizers/optimizer.ts';
 import { decodeSafetensors } from '../../core/tensors/safetensors.ts';
 import type { Delivery, FleetContext } from './context.ts';
 import { TallyState } from './engine/tally.ts';
-import { meterOf } from './round.ts';
 
 /** Milliseconds kept to encode and store a checkpoint: 100 MB at 25 MB/s, and as much again. */
 const RESERVE_MS = 8_000;
@@ -24,7 +24,7 @@ const Progress = z.strictObject({ step: z.int().min(1), tally: TallyState });
 export interface ShardPart extends z.infer<typeof Progress> {
   readonly state: TrainingState;
   /** Of all the executions up to it. */
-  readonly meter: ShardMeter | undefined;
+  readonly meter: TaskMeter | undefined;
 }
 
 /** @throws Fault `unavailable` where it cannot be read yet: the queue tries again */
@@ -58,10 +58,13 @@ export function mustHandOn({ remainingMs }: Delivery): () => boolean {
   };
 }
 
-/** What this execution took, and those whose work it goes on with. */
-export function meterSince({ meter, now }: FleetContext, from: ShardPart | undefined): ShardMeter {
-  const own = meter?.read();
-  const startedAt = from?.meter?.startedAt ?? own?.startedAt ?? now().toISOString();
-  const parts = [from?.meter?.usage, own?.usage].filter((usage) => usage !== undefined);
-  return { startedAt, usage: addUsage(...parts) };
+/** What this execution took, and those whose work it goes on with. @param copy see the task */
+export function meterSince(
+  { meter, now }: FleetContext,
+  from: ShardPart | undefined,
+  { attempt }: Delivery,
+  copy?: number,
+): TaskMeter {
+  const own = meter?.read() ?? { startedAt: now().toISOString(), usage: addUsage() };
+  return goOn(from?.meter, own, { attempt, copy });
 }

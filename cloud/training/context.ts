@@ -25,6 +25,8 @@ export interface FleetContext {
   /** Of this function, in GB of 1024 MB, and what it and the bucket cost. */
   readonly memoryGb?: number;
   readonly prices?: Prices;
+  /** What the function's environment is called, short; for those who look at a job's timeline. */
+  readonly place?: string;
   /** Default: nobody watches. */
   readonly telemetry?: Telemetry;
   /** Of the task that runs; of its span the second. */
@@ -61,6 +63,8 @@ export interface Cache<T> {
 export interface Delivery {
   /** True where the queue has handed this message out before: its first handler may have died half way. */
   readonly redelivered: boolean;
+  /** How often the queue has handed it out, with this time; for those who look at a job's timeline. */
+  readonly attempt?: number;
   /** Milliseconds until the function is killed; default: it is not. */
   readonly remainingMs?: () => number;
 }

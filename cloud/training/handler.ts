@@ -17,6 +17,9 @@ import type { TrainingProgram } from './engine/program.ts';
 /** Decoded dataset shards a warm function keeps. A tenth of the smallest memory we deploy with would be 180 MB. */
 const ROW_CACHE_BYTES = 256 * 1024 * 1024;
 
+/** Characters: eight hexadecimal digits of Lambda's, or a local function's name and number. */
+const PLACE_LENGTH = 16;
+
 function createContext(environment: NodeJS.ProcessEnv): FleetContext {
   const sqs = createSqsClient(environment);
   const deadLetterUrl = environment['CAUSEWAY_DEAD_LETTER_URL'];
@@ -48,6 +51,7 @@ function createContext(environment: NodeJS.ProcessEnv): FleetContext {
     memoryGb:
       integer(environment, 'AWS_LAMBDA_FUNCTION_MEMORY_SIZE', { fallback: 1769, range: [1, 1e6] }) / 1024,
     prices: PRICES[environment['AWS_ENDPOINT_URL_S3']?.includes('.r2.cloudflarestorage.com') ? 'r2' : 's3'],
+    ...placeIn(environment),
     caches: {
       rows: shardCache(ROW_CACHE_BYTES),
       programs: recent<Promise<TrainingProgram>>(2, (loading) => {
@@ -58,6 +62,11 @@ function createContext(environment: NodeJS.ProcessEnv): FleetContext {
       documents: recent(64),
     },
   };
+}
+
+/** Of `2026/01/02/[$LATEST]0a1b…` what tells one environment of a function from another. */
+function placeIn({ AWS_LAMBDA_LOG_STREAM_NAME: stream }: NodeJS.ProcessEnv): Pick<FleetContext, 'place'> {
+  return stream === undefined ? {} : { place: stream.slice(stream.indexOf(']') + 1).slice(0, PLACE_LENGTH) };
 }
 
 const context = createContext(process.env);
@@ -74,6 +83,7 @@ export function handler(event: SQSEvent, lambda: Context): Promise<SQSBatchRespo
       sentAt: Number(record.attributes.SentTimestamp) || undefined,
       attempt: receives,
       redelivered: receives > 1,
+      attempt: receives,
       lastChance: receives >= maxReceives,
       remainingMs: () => lambda.getRemainingTimeInMillis(),
     });

@@ -1,5 +1,5 @@
 /** Counts what one task asks of the bucket and the queue, so that its report can say what it took. */
-import type { ShardMeter, Spent, Usage } from '../../core/contracts/usage.ts';
+import type { Spent, TaskMeter, Usage } from '../../core/contracts/usage.ts';
 import { dollars, PRICES } from '../../core/costs/prices.ts';
 import { addUsage } from '../../core/costs/usage.ts';
 import type { TaskQueue } from '../../core/queue/task-queue.ts';
@@ -13,12 +13,12 @@ const OWN_QUEUE_REQUESTS = 2;
 
 export interface Meter {
   /** Until now. */
-  read(): ShardMeter;
+  read(): TaskMeter;
 }
 
 /** The context as one task sees it: the same store and queue, counted. */
 export function metered(context: FleetContext): FleetContext & { readonly meter: Meter } {
-  const { now, memoryGb = 0 } = context;
+  const { now, memoryGb = 0, place } = context;
   const startedAt = now();
   const counts = { queueRequests: OWN_QUEUE_REQUESTS, writes: 0, reads: 0 };
   const meter: Meter = {
@@ -28,6 +28,7 @@ export function metered(context: FleetContext): FleetContext & { readonly meter:
       return {
         startedAt: startedAt.toISOString(),
         usage: { functionSeconds, gbSeconds, invocations: 1, ...counts },
+        executions: [{ at: 0, seconds: functionSeconds, ...(place === undefined ? {} : { place }) }],
       };
     },
   };

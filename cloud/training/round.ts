@@ -2,7 +2,6 @@
 import { LostShard, type AcceptedJob, type JobPlan } from '../../core/contracts/job.ts';
 import { lostShardKey, shardPartKey, shardUpdateKey } from '../../core/contracts/keys.ts';
 import type { Task } from '../../core/contracts/task.ts';
-import { ShardMeter } from '../../core/contracts/usage.ts';
 import { getJson } from '../../core/storage/json.ts';
 import type { ObjectInfo } from '../../core/storage/object-store.ts';
 import { headOf } from '../../core/storage/sequence.ts';
@@ -45,23 +44,19 @@ export async function roundProgress(
   };
 }
 
-/** @returns undefined where whoever wrote the update did not say */
-export function meterOf({ metadata }: Pick<ObjectInfo, 'metadata'>): ShardMeter | undefined {
-  const text = metadata?.['meter'];
-  return text === undefined ? undefined : ShardMeter.parse(JSON.parse(text));
-}
-
 /** The last checkpoint of a shard, 0 where there is none. */
 export const lastPart = ({ store }: FleetContext, job: string, round: number, shard: number) =>
   headOf(store, (part) => shardPartKey(job, round, shard, part));
 
-export const shardTask = (job: string, round: number, shard: number, part: number): Task => ({
+/** @param copy which backup copy; undefined: it is none */
+export const shardTask = (job: string, round: number, shard: number, part: number, copy?: number): Task => ({
   v: 1,
   kind: 'shard',
   job,
   round,
   shard,
   ...(part === 0 ? {} : { part }),
+  ...(copy === undefined ? {} : { copy }),
 });
 
 /** Updates asked about at a time: most rounds are open, and the first that is missing says so. */

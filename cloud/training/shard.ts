@@ -36,6 +36,7 @@ export interface ShardTask {
   readonly round: number;
   readonly shard: number;
   readonly part?: number | undefined;
+  readonly copy?: number | undefined;
 }
 
 export async function runShard(context: FleetContext, task: ShardTask, delivery: Delivery): Promise<void> {
@@ -56,13 +57,13 @@ export async function runShard(context: FleetContext, task: ShardTask, delivery:
     const part = delivery.redelivered ? await lastPart(context, job, round, shard) : (task.part ?? 0);
     const from = part === 0 ? undefined : await readPart(context, accepted, plan, task, part);
     const trained = await train(context, accepted, plan, task, from, mustHandOn(delivery));
-    const metadata = { meter: JSON.stringify(meterSince(context, from)) };
+    const metadata = { meter: JSON.stringify(meterSince(context, from, delivery, task.copy)) };
     if (!trained.finished) {
       const partKey = shardPartKey(job, round, shard, part + 1);
       const outcome = await store.put(partKey, trained.bytes, { condition: 'create', metadata });
       // Refused: a second copy of this task wrote its checkpoint first, and sends the one that goes on.
       if (outcome.kind === 'written' || delivery.redelivered)
-        await context.queue.send([shardTask(job, round, shard, part + 1)]);
+        await context.queue.send([shardTask(job, round, shard, part + 1, task.copy)]);
       return;
     }
     const outcome = await store.put(key, trained.bytes, { condition: 'create', metadata });

@@ -5,6 +5,7 @@ import { shardUpdateKey } from '../../core/contracts/keys.ts';
 import { Fault } from '../../core/errors.ts';
 import { encodeState, stateOfTensors } from '../../core/jobs/state.ts';
 import type { Residual } from '../../core/compression/feedback.ts';
+import { meterOf } from '../../core/jobs/meter.ts';
 import { getBlob, sha256Hex } from '../../core/storage/blobs.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
 import {
@@ -20,7 +21,6 @@ import { decodeSafetensors, encodeSafetensors } from '../../core/tensors/safeten
 import type { TensorValue } from '../../core/tensors/tensor.ts';
 import type { Start } from './documents.ts';
 import { putPart, slicesOfPlan } from './parts.ts';
-import { meterOf } from './round.ts';
 
 const Parts = z.array(Part);
 

@@ -7,6 +7,7 @@ import type { AcceptedJob, JobPlan, RoundCommit } from '../../core/contracts/job
 import { roundCommitKey, roundLookKey, shardUpdateKey } from '../../core/contracts/keys.ts';
 import type { Task } from '../../core/contracts/task.ts';
 import { claimLook } from '../../core/jobs/looks.ts';
+import { meterOf } from '../../core/jobs/meter.ts';
 import { lookAt, MAX_LOOKS } from '../../core/jobs/stragglers.ts';
 import { announceShards, watchTimes } from './announce.ts';
 import type { Delivery, FleetContext } from './context.ts';
@@ -15,7 +16,7 @@ import { endJob, stopIfDue, untilDeadline } from './ending.ts';
 import { announceNext } from './merge.ts';
 import { announceMerge } from './merge-pieces.ts';
 import { spentIn } from './metering.ts';
-import { meterOf, quorumOf, roundProgress } from './round.ts';
+import { quorumOf, roundProgress } from './round.ts';
 
 /** SQS's own limit on a delay. */
 const LONGEST_WAIT_S = 900;
@@ -111,7 +112,8 @@ async function watchOpen(
     return;
   }
   if (verdict.kind === 'merge') await announceMerge(context, plan, round, { partial: true });
-  else if (verdict.again || task.announce) await announceShards(context, plan, round, missing);
+  else if (verdict.again) await announceShards(context, plan, round, missing, next.copies);
+  else if (task.announce) await announceShards(context, plan, round, missing);
   if (claimed === 'goes on')
     await lookAgain(context, { v: 1, kind: 'watch', job, round, ...next, number: number + 1 }, delaySeconds);
 }

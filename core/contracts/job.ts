@@ -12,7 +12,7 @@ import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, Traceparent, V1 } fro
 import { OmittedVariants } from './release.ts';
 import { RoutingDefaults } from './routing-defaults.ts';
 import { CompressionSpec, StrategySpec } from './strategy.ts';
-import { Predicted, Spent, Usage } from './usage.ts';
+import { Predicted, Spent, TaskMeter, Usage } from './usage.ts';
 
 export const TrainSpec = z.strictObject({
   v: V1.default(1),
@@ -168,9 +168,8 @@ export const RoundShard = ShardReport.extend({
   bytes: z.int().min(0).optional(),
   /** What the shard keeps for its next update, where the compression has it keep anything. */
   residual: Part.optional(),
-  /** When the execution that wrote it began, and what it took. */
-  startedAt: Timestamp.optional(),
-  usage: Usage.optional(),
+  /** When its first execution began, what all took, and each: its meter. */
+  ...TaskMeter.partial().shape,
 });
 export type RoundShard = z.infer<typeof RoundShard>;
 
@@ -316,6 +315,12 @@ export const TrainView = z.strictObject({
     z.strictObject({
       round: z.int(),
       epoch: z.number(),
+      /** Optimizer steps of each shard by its end, and the learning rate of the last of them. */
+      step: z.int().optional(),
+      learningRate: z.number().optional(),
+      /** Updates that are in, and when they were committed. */
+      shards: z.int().optional(),
+      committedAt: Timestamp.optional(),
       loss: z.number(),
       metrics: Metrics,
       samplesPerSecond: z.number(),

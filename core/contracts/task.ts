@@ -21,6 +21,8 @@ export const Task = z.discriminatedUnion('kind', [
     shard: z.int().min(0),
     /** The checkpoint to go on from; left out: from the round's beginning. */
     part: z.int().min(1).optional(),
+    /** A backup copy: which one, counted over the round. It is told, and decides nothing. */
+    copy: z.int().min(1).optional(),
   }),
   /**
    * Merge the round's updates, commit, announce the next round. With several mergers: have each merge its slice, the

@@ -30,6 +30,31 @@ export const Predicted = z.strictObject({
 });
 export type Predicted = z.infer<typeof Predicted>;
 
-/** Metadata `meter` of a shard's update (and of its checkpoints), as JSON: told by HEAD, without reading the update. */
-export const ShardMeter = z.strictObject({ startedAt: z.iso.datetime(), usage: Usage });
-export type ShardMeter = z.infer<typeof ShardMeter>;
+/** One execution of a task that left something: a function's run from its first look to its report. */
+export const Execution = z.strictObject({
+  /** Seconds after the meter's `startedAt`, and how many it ran. */
+  at: amount,
+  seconds: amount,
+  /** The function's environment, short: the same name, the same warm function. */
+  place: z.string().max(16).optional(),
+  /** Of a backup copy: which one, counted over the round. */
+  copy: z.int().min(1).optional(),
+  /** Which delivery of its message, where not the first. */
+  attempt: z.int().min(2).optional(),
+});
+export type Execution = z.infer<typeof Execution>;
+
+/** Of an object's metadata S3 takes 2 KiB; an execution is below 90 bytes. */
+export const MAX_EXECUTIONS = 16;
+
+/**
+ * Metadata `meter` of what a task wrote (a shard's update and its checkpoints, a part's report), as JSON: told by HEAD,
+ * without reading the object. With several executions, where one handed on to the next, `usage` is that of all.
+ */
+export const TaskMeter = z.strictObject({
+  startedAt: z.iso.datetime(),
+  usage: Usage,
+  /** In order; of more than {@link MAX_EXECUTIONS} the earliest are one. Left out by versions that did not tell. */
+  executions: z.array(Execution).max(MAX_EXECUTIONS).optional(),
+});
+export type TaskMeter = z.infer<typeof TaskMeter>;

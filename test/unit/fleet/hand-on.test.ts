@@ -46,6 +46,13 @@ describe('handing on', () => {
     // All the executions that an update took are on its bill.
     const invocations = handed.commits.map((commit) => commit?.shards[0]?.usage?.invocations ?? 0);
     expect(Math.min(...invocations)).toBeGreaterThanOrEqual(2);
+    // And each is told, one after the other.
+    for (const shard of handed.commits.flatMap((commit) => commit?.shards ?? [])) {
+      const executions = shard.executions ?? [];
+      expect(executions).toHaveLength(shard.usage?.invocations ?? NaN);
+      const ends = executions.map(({ at, seconds }) => at + seconds);
+      expect(executions.slice(1).every(({ at }, i) => at >= ends[i]!)).toBe(true);
+    }
   });
 
   test('makes some way however little time there is', async () => {

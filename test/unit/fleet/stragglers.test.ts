@@ -116,6 +116,7 @@ describe('a slow shard', () => {
     let first = true;
     const job = await clockwork({
       spec: { shards: 4 },
+      context: { place: 'fleet-1' },
       // The first execution is never heard of again, as one on a stuck machine.
       dies: (task) => {
         if (!first || !isShard(task, 1)) return false;
@@ -129,6 +130,10 @@ describe('a slow shard', () => {
     expect(round[1]?.at).toBeLessThan(25);
     expect((await job.commit(1))?.state).toBe((await plain.commit(1))?.state);
     expect((await job.commit(0))?.missing).toBeUndefined();
+    // The commit tells which updates a copy wrote, and where.
+    const executions = (await job.commit(0))?.shards.map((shard) => shard.executions);
+    const [own, copy] = [{ at: 0, seconds: 0.1, place: 'fleet-1' }, { copy: 1 }];
+    expect(executions).toEqual([[own], [{ ...own, ...copy }], [own], [own]]);
   });
 });
 

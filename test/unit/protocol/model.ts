@@ -205,21 +205,21 @@ export function take(world: World, message: Message): World {
 const decoder = new TextDecoder();
 const digests = new WeakMap<Uint8Array, string>();
 
+/** What is only told, and decides nothing. */
+const TOLD: ReadonlySet<string> = new Set(['spent', 'usage', 'executions', 'copy']);
+const untold = (name: string, value: unknown) => (TOLD.has(name) ? undefined : value);
+
 /** What it cost to come here is not where we are: two ways to the same objects are one state. */
 function contentOf(key: string, { body }: Stored): string {
   const known = digests.get(body);
   if (known !== undefined) return known;
-  const content = key.endsWith('.json')
-    ? JSON.stringify(JSON.parse(decoder.decode(body)), (name, value: unknown) =>
-        name === 'spent' || name === 'usage' ? undefined : value,
-      )
-    : body;
+  const content = key.endsWith('.json') ? JSON.stringify(JSON.parse(decoder.decode(body)), untold) : body;
   const digest = createHash('sha1').update(content).digest('base64');
   digests.set(body, digest);
   return digest;
 }
 
-const messageKey = ({ task, receives }: Message) => `${receives} ${JSON.stringify(task)}`;
+const messageKey = ({ task, receives }: Message) => `${receives} ${JSON.stringify(task, untold)}`;
 
 /** Equal for states from which the same can happen. */
 export function fingerprint(world: World, executions: readonly Execution[], more: string): string {
