@@ -15,8 +15,10 @@ import {
   jobSpecKey,
   roundCommitKey,
 } from '../contracts/keys.ts';
+import { learningRateAt } from '../optimizers/schedule.ts';
 import { getJson } from '../storage/json.ts';
 import { type ControlState, readControl, UNTOUCHED } from './control.ts';
+import { stepsOfRound } from './schedule.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { sumTraffic } from '../strategies/traffic.ts';
 
@@ -106,7 +108,7 @@ export async function viewJob(
           ? (trained / commits.length) * (plan.rounds - commits.length)
           : 0,
     bytes: sumTraffic(commits.map(({ bytes }) => bytes)),
-    history: plan === undefined ? [] : commits.map((commit, i) => point(commit, commits[i - 1], plan)),
+    history: plan === undefined ? [] : commits.map((commit, i) => point(commit, commits[i - 1], plan, spec)),
     ...(spent === undefined ? {} : { spent }),
     ...(spec.predicted === undefined ? {} : { predicted: spec.predicted }),
     result: result ?? null,
@@ -123,13 +125,18 @@ function point(
   commit: RoundCommit,
   previous: RoundCommit | undefined,
   plan: JobPlan,
+  { schedule, optimizer }: AcceptedJob['spec'],
 ): TrainView['history'][number] {
   const since = Date.parse(previous?.committedAt ?? plan.plannedAt);
   const seconds = (Date.parse(commit.committedAt) - since) / 1000;
-  const steps = Math.min((commit.round + 1) * plan.localSteps, plan.steps);
+  const { end: steps } = stepsOfRound(plan, commit.round);
   return {
     round: commit.round,
     epoch: steps / plan.stepsPerEpoch,
+    step: steps,
+    learningRate: learningRateAt(schedule, optimizer.learningRate, steps - 1, plan.steps),
+    shards: commit.shards.length,
+    committedAt: commit.committedAt,
     loss: commit.loss,
     metrics: commit.metrics,
     samplesPerSecond: seconds > 0 ? commit.samples / seconds : 0,

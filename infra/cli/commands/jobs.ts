@@ -8,6 +8,7 @@ import { progressLine, spentLines, trafficLine } from '../progress.ts';
 import { download } from './batch.ts';
 import { type ConnectionOptions, withConnection } from './options.ts';
 import { type LimitOptions, limitsOf, withLimits } from './train/limits.ts';
+import { tensorboardCommand } from './tensorboard.ts';
 import { outcome } from './train.ts';
 
 export function jobsCommand(): Command {
@@ -91,6 +92,8 @@ export function jobsCommand(): Command {
   ).action((id: string, options: ConnectionOptions & { readonly to?: string }) =>
     download(options, id, options.to ?? id),
   );
+
+  command.addCommand(tensorboardCommand());
   return command;
 }
 
