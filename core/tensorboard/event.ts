@@ -4,6 +4,7 @@ import {
   encodeMessage,
   float,
   integer,
+  type Message,
   message,
   optional,
   repeated,
@@ -12,14 +13,14 @@ import {
 } from '../onnx/wire.ts';
 import { encodeRecord } from './record.ts';
 
-interface Value {
+interface Value extends Message {
   readonly tag: string | undefined;
   readonly simpleValue: number | undefined;
 }
-interface Summary {
+interface Summary extends Message {
   readonly value: readonly Value[];
 }
-interface Event {
+interface Event extends Message {
   /** Seconds since 1970. */
   readonly wallTime: number | undefined;
   readonly step: number | undefined;

@@ -75,8 +75,13 @@ function put(world: World, key: string, stored: Stored, condition: unknown) {
   return { world: { ...world, objects }, answer: { kind: 'written', etag: '"e"' } };
 }
 
+/** What is only told, and decides nothing. */
+const TOLD: ReadonlySet<string> = new Set(['spent', 'usage', 'executions', 'copy']);
+const untold = (name: string, value: unknown) => (TOLD.has(name) ? undefined : value);
+
 function send(world: World, tasks: readonly Task[]) {
-  const queue = [...world.queue, ...tasks.map((task) => ({ task, receives: 1 }))];
+  const sent = tasks.map((task) => JSON.parse(JSON.stringify(task, untold)) as Task);
+  const queue = [...world.queue, ...sent.map((task) => ({ task, receives: 1 }))];
   return { world: { ...world, queue }, answer: undefined };
 }
 
@@ -205,10 +210,6 @@ export function take(world: World, message: Message): World {
 const decoder = new TextDecoder();
 const digests = new WeakMap<Uint8Array, string>();
 
-/** What is only told, and decides nothing. */
-const TOLD: ReadonlySet<string> = new Set(['spent', 'usage', 'executions', 'copy']);
-const untold = (name: string, value: unknown) => (TOLD.has(name) ? undefined : value);
-
 /** What it cost to come here is not where we are: two ways to the same objects are one state. */
 function contentOf(key: string, { body }: Stored): string {
   const known = digests.get(body);
@@ -219,7 +220,7 @@ function contentOf(key: string, { body }: Stored): string {
   return digest;
 }
 
-const messageKey = ({ task, receives }: Message) => `${receives} ${JSON.stringify(task, untold)}`;
+const messageKey = ({ task, receives }: Message) => `${receives} ${JSON.stringify(task)}`;
 
 /** Equal for states from which the same can happen. */
 export function fingerprint(world: World, executions: readonly Execution[], more: string): string {
