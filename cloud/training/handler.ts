@@ -83,7 +83,6 @@ export function handler(event: SQSEvent, lambda: Context): Promise<SQSBatchRespo
       sentAt: Number(record.attributes.SentTimestamp) || undefined,
       attempt: receives,
       redelivered: receives > 1,
-      attempt: receives,
       lastChance: receives >= maxReceives,
       remainingMs: () => lambda.getRemainingTimeInMillis(),
     });
