@@ -306,12 +306,19 @@ describe('causeway', () => {
     expect(code).toBe(2);
   });
 
-  test.concurrent.each(['up', 'import', 'build', 'train', 'jobs', 'predict', 'explain', 'models', 'quantize'])(
-    '%s has help',
-    async (command) => {
-      const { code, out } = await causeway(command, '--help');
-      expect(out).toMatch(new RegExp(`Usage: causeway ${command}`));
-      expect(code).toBe(0);
-    },
-  );
+  test.concurrent.each([
+    'up',
+    'import',
+    'build',
+    'train',
+    'jobs',
+    'predict',
+    'explain',
+    'models',
+    'quantize',
+  ])('%s has help', async (command) => {
+    const { code, out } = await causeway(command, '--help');
+    expect(out).toMatch(new RegExp(`Usage: causeway ${command}`));
+    expect(code).toBe(0);
+  });
 });
