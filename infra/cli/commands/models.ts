@@ -11,17 +11,17 @@ import { cascade } from './train/cascade.ts';
 import { routing } from './train/routing.ts';
 
 interface SetOptions extends ConnectionOptions {
-  readonly routing?: RoutingDefaults | null;
-  readonly cascade?: CascadeRequest | null;
+  readonly routing?: RoutingDefaults | 'none';
+  readonly cascade?: CascadeRequest | 'off';
   readonly channel: string;
   readonly from?: number;
 }
 
-/** @returns a parser that takes a word for null */
+/** @returns a parser that also takes that word: commander makes '' of a parser's null */
 const unless =
-  <T>(word: string, parser: (text: string) => T) =>
-  (text: string): T | null =>
-    text.trim() === word ? null : parser(text);
+  <T, Word extends string>(word: Word, parser: (text: string) => T) =>
+  (text: string): T | Word =>
+    text.trim() === word ? word : parser(text);
 
 export function modelsCommand(): Command {
   const command = new Command('models').description('list models and releases, move channels');
@@ -80,7 +80,12 @@ export function modelsCommand(): Command {
       throw new Fault('invalid', 'give --routing, --cascade or both', { field: 'routing' });
     const set = await (
       await connect(options)
-    ).rerelease(model, { routing: defaults, cascade: spec, channel, from });
+    ).rerelease(model, {
+      routing: defaults === 'none' ? null : defaults,
+      cascade: spec === 'off' ? null : spec,
+      channel,
+      from,
+    });
     if (options.json === true) printJson(set);
     else console.log(`${model} ${set.channel} → release ${set.release}`);
   });
