@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { Log, LogLevel, Miniflare, type WorkerOptions } from 'miniflare';
 import { Fault } from '../../../core/errors.ts';
+import { isFree } from '../ports.ts';
 import { holdWorkerd } from './lifetime.ts';
 import { type LocalWorker, workerOptions } from './runtime.ts';
 
@@ -15,16 +16,19 @@ export interface LaunchedWorkers {
   stop(): Promise<void>;
 }
 
-/** @param cause what miniflare threw */
-function asFault(cause: unknown, workers: readonly LocalWorker[]): Fault {
-  const { code, message = 'unknown error' } = cause as { code?: string; message?: string };
-  if (code !== 'ERR_ADDRESS_IN_USE') {
-    return new Fault('internal', `the Workers did not start: ${message}`, { cause });
+/**
+ * Whether a port is taken is looked at rather than read from what miniflare threw: it knows of workerd's reason only if
+ * that was printed before workerd ended.
+ * @param cause what miniflare threw
+ */
+async function asFault(cause: unknown, workers: readonly LocalWorker[]): Promise<Fault> {
+  for (const { port = 0, portField = 'port' } of workers) {
+    if (port === 0 || (await isFree(port))) continue;
+    const taken = `${portField}: port ${port} of 127.0.0.1 is taken; choose another`;
+    return new Fault('conflict', taken, { field: portField, cause });
   }
-  const port = Number(/:(\d+)\)/.exec(message)?.[1]);
-  const field = workers.find((worker) => worker.port === port)?.portField ?? 'port';
-  const taken = `${field}: port ${port} of 127.0.0.1 is taken; choose another`;
-  return new Fault('conflict', taken, { field, cause });
+  const { message = 'unknown error' } = cause as { message?: string };
+  return new Fault('internal', `the Workers did not start: ${message}`, { cause });
 }
 
 /**
@@ -60,7 +64,7 @@ export async function launch(stateDir: string, workers: readonly LocalWorker[]):
     await miniflare.ready;
   } catch (thrown) {
     await end().catch(() => {});
-    throw asFault(thrown, workers);
+    throw await asFault(thrown, workers);
   }
   const urls = new Map<string, string>();
   for (const { name, port } of workers) {
