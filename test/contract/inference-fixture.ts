@@ -1,10 +1,7 @@
 /** Both inference targets as they ship, over one bucket: the Worker in workerd, the Lambda handler behind its URL. */
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import type { R2Bucket } from '@cloudflare/workers-types';
 import { Log, LogLevel, Miniflare } from 'miniflare';
@@ -44,13 +41,8 @@ export interface InferenceFixture {
 
 export async function startInference(): Promise<InferenceFixture> {
   const undo: (() => Promise<unknown>)[] = [];
-  const cacheDir = await mkdtemp(join(tmpdir(), 'causeway-inference-'));
-  undo.push(() => rm(cacheDir, { recursive: true, force: true }));
   const built = await buildWorker(
     new URL('../../functions/inference/wrangler.toml', import.meta.url).pathname,
-    {
-      cacheDir,
-    },
   );
   const miniflare = new Miniflare({
     host: '127.0.0.1',

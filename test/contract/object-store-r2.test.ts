@@ -7,7 +7,6 @@ import { Log, LogLevel, Miniflare } from 'miniflare';
 import { buildWorker } from '../../infra/local/workers/build.ts';
 import { workerOptions } from '../../infra/local/workers/runtime.ts';
 import { objectStoreContract } from './object-store.ts';
-import { BUILD_DIR } from './s3-fixture.ts';
 import { remoteStore } from './r2-store-worker/protocol.ts';
 
 const CONFIG = fileURLToPath(new URL('r2-store-worker/wrangler.toml', import.meta.url));
@@ -15,7 +14,7 @@ const NAME = 'causeway-r2-store-test';
 
 objectStoreContract('R2 binding in workerd', async () => {
   const stateDir = await mkdtemp(join(tmpdir(), 'causeway-r2-'));
-  const built = await buildWorker(CONFIG, { cacheDir: BUILD_DIR });
+  const built = await buildWorker(CONFIG);
   const miniflare = new Miniflare({
     cf: false,
     telemetry: { enabled: false },

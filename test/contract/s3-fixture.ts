@@ -2,13 +2,9 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { S3Client } from '@aws-sdk/client-s3';
 import { createS3Client } from '../../cloud/adapters/s3-client.ts';
 import { type Edge, startEdge } from '../../infra/local/workers/edge.ts';
-
-/** One bundle for all test files: building takes longer than most of them. */
-export const BUILD_DIR = fileURLToPath(new URL('../../node_modules/.cache/causeway-build', import.meta.url));
 
 export interface S3Fixture {
   readonly edge: Edge;
@@ -19,7 +15,7 @@ export interface S3Fixture {
 
 export async function openS3(): Promise<S3Fixture> {
   const stateDir = await mkdtemp(join(tmpdir(), 'causeway-s3-'));
-  const edge = await startEdge({ stateDir, buildDir: BUILD_DIR, workers: ['gateway'] });
+  const edge = await startEdge({ stateDir, workers: ['gateway'] });
   const client = createS3Client(edge.environment);
   return {
     edge,

@@ -11,7 +11,6 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createS3Client, s3Store } from '../../cloud/adapters/s3-store.ts';
 import { buildWorker } from '../../infra/local/workers/build.ts';
 import { type Edge, type EdgeOptions, startEdge } from '../../infra/local/workers/edge.ts';
-import { BUILD_DIR } from './s3-fixture.ts';
 
 const PROCESS = fileURLToPath(new URL('../fixtures/edge-process.ts', import.meta.url));
 const CONFIG = fileURLToPath(new URL('r2-store-worker/wrangler.toml', import.meta.url));
@@ -28,7 +27,7 @@ describe('the local edge', () => {
   });
 
   async function start(options: Partial<EdgeOptions> = {}): Promise<Edge> {
-    const edge = await startEdge({ stateDir, buildDir: BUILD_DIR, workers: ['gateway'], ...options });
+    const edge = await startEdge({ stateDir, workers: ['gateway'], ...options });
     undo.push(() => edge.stop());
     return edge;
   }
@@ -41,7 +40,7 @@ describe('the local edge', () => {
 
   /** A process with an edge of its own. */
   async function spawnEdge(): Promise<{ child: ChildProcess; environment: Record<string, string> }> {
-    const child = spawn(process.execPath, [PROCESS, stateDir, BUILD_DIR], {
+    const child = spawn(process.execPath, [PROCESS, stateDir], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     undo.push(() => child.kill('SIGKILL'));
@@ -116,7 +115,7 @@ describe('the local edge', () => {
 
   /** Exit code of a process that tries to start on the same directory. */
   async function spawnEdgeExit(): Promise<number> {
-    const child = spawn(process.execPath, [PROCESS, stateDir, BUILD_DIR], { stdio: 'ignore' });
+    const child = spawn(process.execPath, [PROCESS, stateDir], { stdio: 'ignore' });
     const [code] = (await once(child, 'exit')) as [number];
     return code;
   }

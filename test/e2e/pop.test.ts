@@ -25,8 +25,7 @@ beforeAll(async () => {
   cloud.answer = (_request, response) => {
     setTimeout(() => response.writeHead(200, { 'content-type': 'application/json' }).end('{}'), CLOUD_MS);
   };
-  const cacheDir = join(state.path, 'build');
-  const build = (config: string) => buildWorker(join(ROOT, config), { cacheDir });
+  const build = (config: string) => buildWorker(join(ROOT, config));
   const router = await build('wrangler.toml');
   const inference = await build('functions/inference/wrangler.toml');
   const gateway = await build('infra/local/s3-gateway/wrangler.toml');

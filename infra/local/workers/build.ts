@@ -11,9 +11,12 @@ import { Fault } from '../../../core/errors.ts';
 import { digestSources, ROOT } from './sources.ts';
 import { readUpload, type WorkerUpload } from './upload.ts';
 
+/** A bundle depends on the sources, not on the state that it serves: it lies where tools keep what they can make again. */
+const BUILD_DIR = join(ROOT, 'node_modules/.cache/causeway-build');
+
 export interface BuildOptions {
-  /** Bundles are kept here, the newest of each Worker. */
-  readonly cacheDir: string;
+  /** Bundles are kept here, the newest of each Worker; default: under node_modules. Safe to share. */
+  readonly cacheDir?: string | undefined;
 }
 
 export interface BuiltWorker extends WorkerUpload {
@@ -64,7 +67,10 @@ async function bundle(configPath: string, folder: string, outfile: string): Prom
  * @param configPath absolute path of a wrangler configuration
  * @throws Fault `internal` with the bundler's own words where the Worker does not build
  */
-export async function buildWorker(configPath: string, { cacheDir }: BuildOptions): Promise<BuiltWorker> {
+export async function buildWorker(
+  configPath: string,
+  { cacheDir = BUILD_DIR }: BuildOptions = {},
+): Promise<BuiltWorker> {
   const digest = await digestSources(configPath);
   const name = relative(ROOT, configPath).replace(/[^a-z0-9]+/gi, '-');
   const folder = join(cacheDir, name);

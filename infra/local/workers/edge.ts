@@ -35,7 +35,7 @@ const REGION = 'us-east-1';
 export interface EdgeOptions {
   /** Objects, credentials and workerd's log lie below it. */
   readonly stateDir: string;
-  /** Where bundles are cached; default `build` in the state directory. Safe to share. */
+  /** Where bundles are cached, see {@link buildWorker}. */
   readonly buildDir?: string;
   /** Default: all. A Worker needs those that it is bound to: the router needs inference. */
   readonly workers?: readonly EdgeWorker[];
@@ -82,9 +82,7 @@ async function prepare(
   vars: Readonly<Record<string, string>>,
 ): Promise<LocalWorker> {
   const { name, config, portField } = WORKERS[worker];
-  const built = await buildWorker(join(ROOT, config), {
-    cacheDir: options.buildDir ?? join(options.stateDir, 'build'),
-  });
+  const built = await buildWorker(join(ROOT, config), { cacheDir: options.buildDir });
   return portField === undefined
     ? { name, built, vars, port: undefined }
     : { name, built, vars, port: options[portField] ?? 0, portField };
