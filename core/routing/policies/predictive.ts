@@ -36,11 +36,15 @@ const MOST_BUSY = 0.6;
  * ahead, a job of size s adds ρ·(U + s/2)/(1 − ρ) to their waiting (Hyytiä, Penttinen & Aalto 2012, "Size- and
  * state-aware dispatching problem with queue-specific job sizes", EJOR 217(2)). Without it everybody takes the
  * quickest target until it is as slow as the next one, and all wait: the selfish equilibrium.
+ *
+ * The mean utilisation knows nothing yet of a burst that has just begun, but its queue tells: in an M/M/1 queue n
+ * requests are likeliest seen at a utilisation of n/(n + 1).
  */
-function delayOfOthers({ parts, lanes, busy }: TargetSnapshot): number {
+function delayOfOthers({ parts, lanes, busy, inFlight }: TargetSnapshot): number {
   if (parts === null) return 0;
   const size = (parts.service + parts.cold) / lanes;
-  const utilisation = Math.min(MOST_BUSY, busy);
+  const waiting = Math.max(0, inFlight - lanes) / lanes;
+  const utilisation = Math.min(MOST_BUSY, Math.max(busy, waiting / (waiting + 1)));
   return (utilisation * (parts.queue + size / 2)) / (1 - utilisation);
 }
 

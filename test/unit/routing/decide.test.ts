@@ -119,8 +119,11 @@ describe('decide', () => {
   });
 
   it('spares a busy target, where what waits there costs others more than this request gains', () => {
-    expect(choose([edge({ inFlight: 3, busy: 0 }), cloud({ latencyMs: 45 })])).toBe('edge edge-faster');
-    expect(choose([edge({ inFlight: 3, busy: 0.9 }), cloud({ latencyMs: 45 })])).toBe('cloud relief');
+    expect(choose([edge({ inFlight: 1, busy: 0 }), cloud({ latencyMs: 25 })])).toBe('edge edge-faster');
+    expect(choose([edge({ inFlight: 1, busy: 0.9 }), cloud({ latencyMs: 25 })])).toBe('cloud relief');
+    // A queue says that it is busy now, whatever it was.
+    expect(choose([edge({ inFlight: 3, busy: 0 }), cloud({ latencyMs: 45 })])).toBe('cloud relief');
+    expect(choose([edge({ inFlight: 3, busy: 0 }), cloud({ latencyMs: 120 })])).toBe('edge edge-faster');
   });
 
   it('goes by the bad day where the deadline is near', () => {
