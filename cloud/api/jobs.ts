@@ -1,6 +1,8 @@
 import { Hono } from 'hono';
 import type { JobList, JobView } from '../../core/contracts/job.ts';
+import { parse } from '../../core/contracts/parse.ts';
 import { JobId } from '../../core/contracts/primitives.ts';
+import { TimelineQuery } from '../../core/contracts/timeline.ts';
 import { jobResultKey } from '../../core/contracts/keys.ts';
 import { Fault } from '../../core/errors.ts';
 import { acceptJob } from '../../core/jobs/accept.ts';
@@ -9,6 +11,7 @@ import { jobIdFrom } from '../../core/jobs/id.ts';
 import { type JobMemory, lookAtJob, rememberJob } from '../../core/jobs/look.ts';
 import { newestJobs } from '../../core/jobs/view.ts';
 import { putJson } from '../../core/storage/json.ts';
+import { timelineOf } from '../../core/timeline/timeline.ts';
 import type { ApiContext } from './context.ts';
 import { JOB_ACTIONS, type JobAction } from './job-actions.ts';
 import { jobEvents } from './events.ts';
@@ -24,10 +27,13 @@ export function jobRoutes(context: ApiContext): Hono<ApiEnvironment> {
   const { store, queue, now } = context;
   const histories = new Map<string, JobMemory>();
 
-  const view = async (job: string): Promise<JobView> => {
+  const look = async <Seen>(
+    job: string,
+    how: (memory: JobMemory) => Promise<Seen | undefined>,
+  ): Promise<Seen> => {
     const known = histories.get(job);
     const history = known ?? (JobId.safeParse(job).success ? await rememberJob(store, job) : undefined);
-    const found = history && (await lookAtJob(store, job, now(), history));
+    const found = history && (await how(history));
     if (history === undefined || found === undefined)
       throw new Fault('not_found', `no job ${job}`, { field: 'job' });
     histories.delete(job);
@@ -38,6 +44,7 @@ export function jobRoutes(context: ApiContext): Hono<ApiEnvironment> {
     }
     return found;
   };
+  const view = (job: string): Promise<JobView> => look(job, (memory) => lookAtJob(store, job, now(), memory));
 
   return new Hono<ApiEnvironment>()
     .get('/', async (c) => {
@@ -75,6 +82,11 @@ export function jobRoutes(context: ApiContext): Hono<ApiEnvironment> {
       const job = c.req.param('job');
       await view(job);
       return jobEvents(c, () => view(job), context);
+    })
+    .get('/:job/timeline', async (c) => {
+      const job = c.req.param('job');
+      const query = parse<TimelineQuery>(TimelineQuery, c.req.query());
+      return c.json(await look(job, (memory) => timelineOf(store, job, now(), memory, query)));
     });
 }
 

@@ -22,17 +22,17 @@ export async function splitJob(context: TasksContext, accepted: AcceptedFanOut):
 export async function runFanOutTask(
   context: TasksContext,
   task: FanOutTask,
-  { redelivered }: Delivery,
+  delivery: Delivery,
 ): Promise<void> {
   const plan = await readPlan(context, task.job);
   const work = WORK[plan.spec.kind](context);
   switch (task.kind) {
     case 'execute':
-      return executePart(context, work, plan, task.part, redelivered);
+      return executePart(context, work, plan, task.part, delivery);
     case 'gather':
       return gatherParts(context, work, plan);
     case 'recheck':
-      return recheckParts(context, plan, task, redelivered);
+      return recheckParts(context, plan, task, delivery.redelivered);
   }
 }
 

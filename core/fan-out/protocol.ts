@@ -8,7 +8,9 @@ import { type FanOutPlan, FanOutResult, PartReport } from '../contracts/fan-out.
 import { jobResultKey, outputManifestKey, partReportKey, partsLookKey } from '../contracts/keys.ts';
 import { parse } from '../contracts/parse.ts';
 import type { Task } from '../contracts/task.ts';
+import type { TaskMeter } from '../contracts/usage.ts';
 import { claimLook, nextLook } from '../jobs/looks.ts';
+import { goOn } from '../jobs/meter.ts';
 import { MAX_LOOKS } from '../jobs/stragglers.ts';
 import type { TaskQueue } from '../queue/task-queue.ts';
 import { getJson, putJson } from '../storage/json.ts';
@@ -21,6 +23,15 @@ export interface FanOutContext {
   readonly now: () => Date;
   /** Seconds after which it is looked whether parts are still being done. */
   readonly watchSeconds: number;
+  /** What the task took until now; default: nobody counts. */
+  readonly meter?: { read(): TaskMeter };
+}
+
+/** Of a task's message: an earlier delivery may have died after its report and before what comes of it. */
+export interface Delivered {
+  readonly redelivered: boolean;
+  /** Which delivery it is, where that is known. */
+  readonly attempt?: number | undefined;
 }
 
 /** Objects asked for at the same time. */
@@ -38,18 +49,15 @@ export async function announceParts(context: FanOutContext, { job, parts }: FanO
   await queue.send(executions(job, [...parts.keys()]));
 }
 
-/**
- * Task `execute`.
- * @param redelivered an earlier delivery may have died after its report and before what comes of it
- */
+/** Task `execute`. */
 export async function executePart(
   context: FanOutContext,
   work: FanOutWork,
   plan: FanOutPlan,
   part: number,
-  redelivered: boolean,
+  { redelivered, attempt }: Delivered,
 ): Promise<void> {
-  const { store, queue } = context;
+  const { store, queue, meter } = context;
   const { job } = plan;
   if (plan.parts[part] === undefined) throw new RangeError(`job ${job} has no part ${part}`);
   const key = partReportKey(job, part);
@@ -57,7 +65,9 @@ export async function executePart(
   if (ended) return;
   if (done === undefined) {
     const report = parse(PartReport, await work.execute(plan, part), 'internal');
-    const outcome = await putJson(store, key, report, 'create');
+    const took = meter && goOn(undefined, meter.read(), { attempt });
+    const metadata = took && { meter: JSON.stringify(took) };
+    const outcome = await putJson(store, key, report, 'create', metadata);
     // Refused: a copy of this task was quicker. That one looks whether all parts are there.
     if (outcome.kind === 'refused' && !redelivered) return;
   } else if (!redelivered) return;

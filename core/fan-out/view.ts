@@ -7,6 +7,7 @@ import {
   type FanOutView,
 } from '../contracts/fan-out.ts';
 import { jobPlanKey, jobResultKey, partReportPrefix } from '../contracts/keys.ts';
+import type { TaskMeter } from '../contracts/usage.ts';
 import { getJson } from '../storage/json.ts';
 import { eachObject } from '../storage/list.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -16,6 +17,8 @@ import { rowsOfPlan } from './work.ts';
 export interface FanOutHistory {
   plan?: FanOutPlan | undefined;
   result?: FanOutResult | undefined;
+  /** What part reports told, by key. */
+  meters?: Map<string, TaskMeter | undefined>;
 }
 
 export async function viewFanOut(

@@ -15,6 +15,7 @@ import {
   jobSpecKey,
   roundCommitKey,
 } from '../contracts/keys.ts';
+import type { TaskMeter } from '../contracts/usage.ts';
 import { learningRateAt } from '../optimizers/schedule.ts';
 import { getJson } from '../storage/json.ts';
 import { type ControlState, readControl, UNTOUCHED } from './control.ts';
@@ -29,6 +30,8 @@ export interface JobHistory {
   result: JobResult | undefined;
   control: ControlState;
   readonly commits: RoundCommit[];
+  /** What updates and checkpoints of open rounds told: by round, then by key. */
+  readonly meters: Map<number, Map<string, TaskMeter | undefined>>;
 }
 
 export const emptyHistory = (): JobHistory => ({
@@ -37,6 +40,7 @@ export const emptyHistory = (): JobHistory => ({
   result: undefined,
   control: UNTOUCHED,
   commits: [],
+  meters: new Map(),
 });
 
 /** Reads what is new since the last call into `history`. @returns false where there is no such job */
@@ -51,7 +55,8 @@ export async function readHistory(store: ObjectStore, job: string, history: JobH
   while (history.plan !== undefined && history.commits.length < history.plan.rounds) {
     const commit = await getJson(store, roundCommitKey(job, history.commits.length), RoundCommit);
     if (commit === undefined) break;
-    history.commits.push(commit);
+    // Not pushed: two looks at the same time come to the same.
+    history.commits[commit.round] = commit;
   }
   history.result = result;
   return true;
@@ -115,7 +120,7 @@ export async function viewJob(
   };
 }
 
-function statusOf({ result, plan, control }: JobHistory): JobStatus {
+export function statusOf({ result, plan, control }: JobHistory): JobStatus {
   if (result !== undefined) return result.status;
   if (control.paused) return 'paused';
   return plan === undefined ? 'queued' : 'running';

@@ -32,9 +32,11 @@ export function putJson(
   key: string,
   value: unknown,
   condition?: PutCondition,
+  metadata?: Readonly<Record<string, string>>,
 ): Promise<PutOutcome> {
   return store.put(key, encoder.encode(JSON.stringify(value)), {
     contentType: 'application/json',
     ...(condition === undefined ? {} : { condition }),
+    ...(metadata === undefined ? {} : { metadata }),
   });
 }

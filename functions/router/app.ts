@@ -206,6 +206,7 @@ export function createRouter(options: RouterOptions): Router {
     ['/v1/jobs', ['GET', 'POST'], plainly(jobs)],
     ['/v1/jobs/:job', ['GET', 'DELETE'], plainly(jobs)],
     ['/v1/jobs/:job/events', ['GET'], plainly(jobs)],
+    ['/v1/jobs/:job/timeline', ['GET'], plainly(jobs)],
     ['/v1/jobs/:job/:action', ['POST'], plainly(jobs)],
     ['/v1/models', ['GET'], plainly(jobs)],
     ['/v1/metrics', ['GET'], plainly(jobs)],

@@ -5,6 +5,7 @@ import { Tensor } from 'onnxruntime-node';
 import { OutputManifest } from '../../core/contracts/fan-out.ts';
 import { datasetShardKey, outputManifestKey, partReportKey } from '../../core/contracts/keys.ts';
 import { Fault } from '../../core/errors.ts';
+import { meterOf } from '../../core/jobs/meter.ts';
 import { STALLED_S, sweepJobs } from '../../core/jobs/sweep.ts';
 import { createRandom } from '../../core/random.ts';
 import { getJson } from '../../core/storage/json.ts';
@@ -73,6 +74,9 @@ describe('batch', () => {
     expect(shards.map(({ start, rows }) => [start, rows])).toEqual(
       Array.from({ length: SHARDS }, (_, k) => [(k * ROWS) / SHARDS, ROWS / SHARDS]),
     );
+    // Each report tells what its part took.
+    const report = (await world.store.head(partReportKey(JOB, 0)))!;
+    expect(meterOf(report)).toMatchObject({ usage: { invocations: 1 }, executions: [{ at: 0 }] });
     const wanted = await expected();
     for (const { key, start, rows } of shards) {
       const file = decodeSafetensors((await world.store.get(key))!.body);

@@ -38,6 +38,15 @@ test.skipIf(CHROMIUM === undefined)(
       .first()
       .waitFor();
     await opened.page.getByText('digits').first().waitFor();
+    // Each execution where the fleet says that it ran.
+    await opened.page.locator('#timeline [data-item] .diamond').first().waitFor();
+    const ran = await opened.page.locator('#timeline [data-item] title').allTextContents();
+    expect(ran).toEqual(
+      expect.arrayContaining([
+        expect.stringMatching(/^round \d+, shard 0: (< 1|[\d.]+) m?s, from [\d:]+, on \S+, /),
+        expect.stringMatching(/^round \d+: merged in (< 1|[\d.]+) m?s, committed at /),
+      ]),
+    );
     expect(opened.complaints).toEqual([]);
     await opened.close();
   },

@@ -5,12 +5,17 @@ import type { AddressInfo } from 'node:net';
 import { JobList, JobView } from '../../core/contracts/job.ts';
 import { ModelList, type Release, ReleaseList } from '../../core/contracts/release.ts';
 import { RoutingView, type TargetView } from '../../core/contracts/routing.ts';
+import { parse } from '../../core/contracts/parse.ts';
+import { JobTimeline, TIMELINE_PAGE, TimelineQuery } from '../../core/contracts/timeline.ts';
 import { type ErrorBody, Fault, type FaultCode, FAULTS } from '../../core/errors.ts';
+import { pageOf } from '../../core/timeline/page.ts';
 import { loadPage } from './dashboard-page.ts';
 
 /** What the router answers next; a test changes it while the page looks. */
 export interface World {
   jobs: JobView[];
+  /** Whole, by job; cut to the page that is asked for. */
+  timelines: Record<string, JobTimeline>;
   releases: Release[];
   channels: Record<string, number>;
   routing: RoutingView;
@@ -54,6 +59,15 @@ export async function serveWorld(world: World): Promise<WorldServer> {
     if (job === undefined) throw new Fault('not_found', `job: there is no ${id}`);
     return job;
   }
+  function timelineOf(id: string | undefined, query: URLSearchParams): JobTimeline {
+    const timeline = world.timelines[id ?? ''];
+    if (timeline === undefined) throw new Fault('not_found', `job: there is no ${id}`);
+    const total = timeline.page.length;
+    const usual = timeline.kind === 'train' ? TIMELINE_PAGE.rounds : TIMELINE_PAGE.parts;
+    const asked = parse<TimelineQuery>(TimelineQuery, Object.fromEntries(query));
+    const { start, end } = pageOf(asked, { total, newest: total, most: total, usual });
+    return JobTimeline.parse({ ...timeline, first: start, page: timeline.page.slice(start, end) });
+  }
   function refuse(request: IncomingMessage, path: string): void {
     if (world.token !== undefined && request.headers.authorization !== `Bearer ${world.token}`)
       throw new Fault('unauthorized', 'authorization: a Bearer token is needed');
@@ -78,6 +92,8 @@ export async function serveWorld(world: World): Promise<WorldServer> {
       follow(response, jobOf(name));
       return undefined;
     }
+    if (kind === 'jobs' && part === 'timeline')
+      return timelineOf(name, new URL(request.url ?? '/', 'http://router').searchParams);
     if (kind === 'jobs') return JobView.parse(jobOf(name));
     if (path === '/v1/models') return ModelList.parse({ models: modelsOf(world) });
     if (kind === 'models' && part === 'releases')
@@ -160,6 +176,7 @@ const NO_TRAFFIC: TargetView = {
 /** A router just started: nothing trained, nothing routed. */
 export const emptyWorld = (): World => ({
   jobs: [],
+  timelines: {},
   releases: [],
   channels: {},
   routing: { targets: { edge: NO_TRAFFIC, cloud: NO_TRAFFIC }, recent: [] },

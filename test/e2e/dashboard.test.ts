@@ -19,6 +19,7 @@ import {
   RUNNING_JOB,
   trafficOf,
 } from './dashboard-samples.ts';
+import { batchTimelineAt, timelineAt } from './dashboard-timelines.ts';
 import { emptyWorld, serveWorld, type World, type WorldServer } from './dashboard-world.ts';
 
 if (CHROMIUM === undefined)
@@ -140,12 +141,17 @@ describe.skipIf(CHROMIUM === undefined)('dashboard', () => {
 
   test('follows a batch inference, whose course is rows and not a curve', async () => {
     const world = { ...busyWorld(), jobs: [batchAt(3), endedJob(ENDED_JOB, 2, 0.9778)] };
+    world.timelines = { [BATCH_JOB]: batchTimelineAt(3) };
     const { page, server, complaints } = await look(world);
     await expect.poll(textOf(page, '#job-tiles'), SOON).toContain('Rows22,500 of 60,000');
     expect(await page.textContent('#job-name')).toBe('mnist on mnist version 1');
     expect(await page.getAttribute('#job-progress', 'aria-valuenow')).toBe('3');
     expect(await page.locator('#loss-chart').isVisible()).toBe(false);
     expect(await page.locator('#job-list a').first().textContent()).toContain('22,500 of 60,000 rows');
+    const timeline = attributeOf(page, '#timeline svg.gantt', 'aria-label');
+    await expect.poll(timeline, SOON).toMatch(/^Timeline of parts 0 to 7: 3 executions in 850 ms\.$/);
+
+    world.timelines = { [BATCH_JOB]: batchTimelineAt(8) };
 
     server.publish({
       ...batchAt(8),
@@ -161,9 +167,72 @@ describe.skipIf(CHROMIUM === undefined)('dashboard', () => {
       },
     });
     await expect.poll(textOf(page, '#job-tiles'), SOON).toContain('Files8');
+    await expect.poll(() => page.locator('#timeline [data-item] .bar').count(), SOON).toBe(8);
+    expect(await page.locator('#timeline .tick').allTextContents()).toContain('7');
+    await keep(page, 'parts');
     expect(await page.textContent('#spoken')).toContain('Batch inference of mnist succeeded');
     await page.locator(`#job-list a[href="#${ENDED_JOB}"]`).click();
     await expect.poll(() => page.locator('#loss-chart').isVisible(), SOON).toBe(true);
+    expect(complaints).toEqual([]);
+  });
+
+  test('shows when and where the shards of each round ran, and which are missing', async () => {
+    const world = { ...busyWorld(), timelines: { [RUNNING_JOB]: timelineAt(9) } };
+    const { page, server, complaints } = await look(world);
+    const bars = () => page.locator('#timeline .bar.train').count();
+    await expect.poll(() => page.locator('#timeline svg.gantt').first().isVisible(), SOON).toBe(true);
+    const summary = await page.getAttribute('#timeline svg.gantt', 'aria-label');
+    expect(summary).toMatch(
+      /^Timeline of rounds 0 to 9 of 4 shards: 38 executions in 14\.\d s, 1 by a backup copy, 1 delivered again, 1 handed on, 2 missing, 2 open\.$/,
+    );
+    // A bar for each execution, told by colour and by pattern.
+    expect(await bars()).toBe(35 + 1);
+    expect(await page.locator('#timeline [data-item] [fill="url(#hatch-copy)"]').count()).toBe(1);
+    expect(await page.locator('#timeline [data-item] [fill="url(#hatch-again)"]').count()).toBe(1);
+    expect(await page.locator('#timeline [data-item] .cross').count()).toBe(2);
+    expect(await page.locator('#timeline [data-item] .late').count()).toBe(1);
+    expect(await page.locator('#timeline .commit').count()).toBe(9);
+    const legend = (await page.textContent('#timeline .legend'))!;
+    for (const word of ['backup copy', 'delivered again', 'handed on', 'missing', 'too late'])
+      expect(legend).toContain(word);
+    const titles = await page.locator('#timeline title').allTextContents();
+    for (const told of [
+      /^round 2, shard 1: 600 ms, from [\d:]+, on worker-2, execution 2 of 2, handed on to$/,
+      /^round 4, shard 3: 700 ms, from [\d:]+, on worker-1, 710 ms after it was announced, backup copy 1$/,
+      /^round 5, shard 0: 800 ms, .*, delivery 2$/,
+      /^round 6, shard 2: missing: the round was closed without it$/,
+      /^round 7, shard 2: lost: training diverged: the loss is NaN$/,
+      /^round 8, shard 2: 1.9 s, .*, too late: the round was closed$/,
+      /^round 9, shard 3: no update yet$/,
+      /^round 0: merged in 180 ms, committed at [\d:]+$/,
+    ])
+      expect(titles.filter((title) => told.test(title))).toHaveLength(1);
+
+    // From the keyboard, and as a table.
+    await page.locator('#timeline svg.gantt').first().focus();
+    await page.keyboard.press('ArrowRight');
+    expect(await page.textContent('#timeline output')).toMatch(/^round 0, shard 0: 1\.05 s, from/);
+    await page.keyboard.press('End');
+    expect(await page.textContent('#timeline output')).toBe('round 9, shard 3: no update yet');
+    await page.locator('#timeline summary').click();
+    await expect.poll(() => page.locator('#timeline tbody tr').count(), SOON).toBe(titles.length);
+
+    // The newest rounds, unless others are asked for.
+    world.timelines = { [RUNNING_JOB]: timelineAt(19) };
+    await expect.poll(textOf(page, '#timeline .turn'), SOON).toContain('Rounds 4 to 19 of 20');
+    await page.getByRole('button', { name: 'Earlier' }).click();
+    await expect.poll(textOf(page, '#timeline .turn'), SOON).toContain('Rounds 0 to 15 of 20');
+    expect(await page.getByRole('button', { name: 'Earlier' }).isDisabled()).toBe(true);
+    await page.getByRole('button', { name: 'Later' }).click();
+    await expect.poll(textOf(page, '#timeline .turn'), SOON).toContain('Rounds 4 to 19 of 20');
+
+    // Once more when the job has ended.
+    const endedAt = new Date().toISOString();
+    world.timelines = {
+      [RUNNING_JOB]: timelineAt(19, { status: 'succeeded', endedAt, begun: 20 }),
+    };
+    server.publish(endedJob(RUNNING_JOB, 1, 0.9781));
+    await expect.poll(textOf(page, '#timeline'), SOON).toContain('no update when the job ended');
     expect(complaints).toEqual([]);
   });
 
@@ -294,6 +363,8 @@ describe.skipIf(CHROMIUM === undefined)('dashboard', () => {
     { name: 'phone-dark', scheme: 'dark', width: 400 },
   ] as const)('fits and can be read: $name', async ({ name, scheme, width }) => {
     const world = busyWorld();
+    const timeline = timelineAt(9);
+    world.timelines = { [RUNNING_JOB]: timeline, [ENDED_JOB]: { ...timeline, job: ENDED_JOB } };
     const { page, complaints } = await look(world, {
       scheme,
       width,
@@ -305,6 +376,7 @@ describe.skipIf(CHROMIUM === undefined)('dashboard', () => {
     }, 100);
     await expect.poll(() => page.locator('.link.live.cloud').count(), SOON).toBe(1);
     clearInterval(traffic);
+    await expect.poll(() => page.locator('#timeline [data-item] .bar').count(), SOON).toBeGreaterThan(20);
     expect(await page.evaluate('document.documentElement.scrollWidth')).toBe(width);
     expect(await page.evaluate(LEAST_CONTRAST)).toBeGreaterThanOrEqual(4.5);
     await keep(page, name);

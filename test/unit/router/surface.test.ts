@@ -27,6 +27,7 @@ describe('paths', () => {
     ['POST', '/v2/models/m', 'GET'],
     ['PUT', '/v1/jobs', 'GET, POST'],
     ['POST', '/v1/jobs/job_1', 'GET, DELETE'],
+    ['POST', '/v1/jobs/job_1/timeline', 'GET'],
     ['POST', '/v1/routing', 'GET'],
     ['POST', '/metrics', 'GET'],
     ['OPTIONS', '/v1/jobs', 'GET, POST'],
