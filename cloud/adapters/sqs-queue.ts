@@ -7,7 +7,7 @@ import {
 } from '@aws-sdk/client-sqs';
 import type { Task } from '../../core/contracts/task.ts';
 import { Fault } from '../../core/errors.ts';
-import type { TaskQueue } from '../../core/queue/task-queue.ts';
+import { MAX_DELAY_S, type TaskQueue } from '../../core/queue/task-queue.ts';
 import type { Environment } from './environment.ts';
 import { classifySqsError } from './sqs-errors.ts';
 
@@ -15,8 +15,6 @@ import { classifySqsError } from './sqs-errors.ts';
 const BATCH = 10;
 /** Tries of the entries a batch refuses, beyond the SDK's own retries of whole requests. */
 const SEND_ATTEMPTS = 4;
-/** Seconds; SQS's own limit on DelaySeconds. */
-const MAX_DELAY_S = 900;
 /** The message attribute that carries a W3C traceparent. */
 export const TRACEPARENT = 'traceparent';
 

@@ -8,6 +8,7 @@ import { readManifest, readRows } from '../../core/datasets/read.ts';
 import { stepsOfRound } from '../../core/jobs/schedule.ts';
 import { encodeState, type TrainingState } from '../../core/jobs/state.ts';
 import { createOptimizer } from '../../core/optimizers/optimizer.ts';
+import { meterMetadata } from '../../core/jobs/meter.ts';
 import { getBlob } from '../../core/storage/blobs.ts';
 import type { Strategy } from '../../core/strategies/strategy.ts';
 import { strategyOf } from '../../core/strategies/table.ts';
@@ -57,7 +58,7 @@ export async function runShard(context: FleetContext, task: ShardTask, delivery:
     const part = delivery.redelivered ? await lastPart(context, job, round, shard) : (task.part ?? 0);
     const from = part === 0 ? undefined : await readPart(context, accepted, plan, task, part);
     const trained = await train(context, accepted, plan, task, from, mustHandOn(delivery));
-    const metadata = { meter: JSON.stringify(meterSince(context, from, delivery, task.copy)) };
+    const metadata = meterMetadata(meterSince(context, from, delivery, task.copy));
     if (!trained.finished) {
       const partKey = shardPartKey(job, round, shard, part + 1);
       const outcome = await store.put(partKey, trained.bytes, { condition: 'create', metadata });

@@ -8,6 +8,7 @@ import { roundCommitKey, roundLookKey, shardUpdateKey } from '../../core/contrac
 import type { Task } from '../../core/contracts/task.ts';
 import { claimLook } from '../../core/jobs/looks.ts';
 import { meterOf } from '../../core/jobs/meter.ts';
+import { MAX_DELAY_S } from '../../core/queue/task-queue.ts';
 import { lookAt, MAX_LOOKS } from '../../core/jobs/stragglers.ts';
 import { announceShards, watchTimes } from './announce.ts';
 import type { Delivery, FleetContext } from './context.ts';
@@ -17,9 +18,6 @@ import { announceNext } from './merge.ts';
 import { announceMerge } from './merge-pieces.ts';
 import { spentIn } from './metering.ts';
 import { quorumOf, roundProgress } from './round.ts';
-
-/** SQS's own limit on a delay. */
-const LONGEST_WAIT_S = 900;
 
 export type WatchTask = Extract<Task, { kind: 'watch' }>;
 
@@ -53,7 +51,7 @@ async function watchUnplanned(context: FleetContext, accepted: AcceptedJob, task
   if (await stopIfDue(context, job)) return;
   const silence = (now().getTime() - Date.parse(accepted.acceptedAt)) / 1000;
   if (look >= MAX_LOOKS) return failRound(context, job, 'the plan did not come', silence);
-  const wait = Math.min(LONGEST_WAIT_S, watchSeconds * 2 ** look);
+  const wait = Math.min(MAX_DELAY_S, watchSeconds * 2 ** look);
   if (announce || silence >= wait) await queue.send([{ v: 1, kind: 'plan', job }]);
   await lookAgain(context, { v: 1, kind: 'watch', job, round: 0, look: look + 1 }, wait);
 }
@@ -136,7 +134,7 @@ async function watchClosed(
   const claimed = await claim(context, task, delivery);
   if (claimed === 'ends') return;
   const silence = (now().getTime() - Date.parse(commit.committedAt)) / 1000;
-  const wait = Math.min(LONGEST_WAIT_S, watchSeconds * 2 ** look);
+  const wait = Math.min(MAX_DELAY_S, watchSeconds * 2 ** look);
   if (announce || silence >= wait) {
     if (look >= MAX_LOOKS) {
       await failRound(context, job, `${isLast ? 'the release' : `round ${next}`} did not begin`, silence);

@@ -10,9 +10,9 @@ import { parse } from '../contracts/parse.ts';
 import type { Task } from '../contracts/task.ts';
 import type { TaskMeter } from '../contracts/usage.ts';
 import { claimLook, nextLook } from '../jobs/looks.ts';
-import { goOn } from '../jobs/meter.ts';
+import { goOn, meterMetadata } from '../jobs/meter.ts';
 import { MAX_LOOKS } from '../jobs/stragglers.ts';
-import type { TaskQueue } from '../queue/task-queue.ts';
+import { MAX_DELAY_S, type TaskQueue } from '../queue/task-queue.ts';
 import { getJson, putJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { type FanOutWork, rowsOfPlan } from './work.ts';
@@ -66,7 +66,7 @@ export async function executePart(
   if (done === undefined) {
     const report = parse(PartReport, await work.execute(plan, part), 'internal');
     const took = meter && goOn(undefined, meter.read(), { attempt });
-    const metadata = took && { meter: JSON.stringify(took) };
+    const metadata = took && meterMetadata(took);
     const outcome = await putJson(store, key, report, 'create', metadata);
     // Refused: a copy of this task was quicker. That one looks whether all parts are there.
     if (outcome.kind === 'refused' && !redelivered) return;
@@ -116,9 +116,6 @@ export async function gatherParts(
   await putJson(store, jobResultKey(job), result, 'create');
 }
 
-/** SQS's own limit on a delay. */
-const LONGEST_WAIT_S = 900;
-
 /**
  * Task `recheck`: some time after the last look, are parts still being done? Missing ones are announced again only
  * where none was done since: while the fleet works through a long queue, the rest waits in it. Where that leads to nothing
@@ -143,7 +140,7 @@ export async function recheckParts(
   if (missing.length === 0) await queue.send([{ v: 1, kind: 'gather', job }]);
   else if (announce || done <= before) await queue.send(executions(job, missing));
   if (!goesOn) return;
-  const delaySeconds = Math.min(LONGEST_WAIT_S, watchSeconds * 2 ** looks);
+  const delaySeconds = Math.min(MAX_DELAY_S, watchSeconds * 2 ** looks);
   await queue.send([{ v: 1, kind: 'recheck', job, done, look: looks, number: number + 1 }], { delaySeconds });
 }
 

@@ -3,6 +3,11 @@ import { type Execution, MAX_EXECUTIONS, TaskMeter } from '../contracts/usage.ts
 import { addUsage } from '../costs/usage.ts';
 import type { ObjectInfo } from '../storage/object-store.ts';
 
+/** As {@link meterOf} reads it. */
+export const meterMetadata = (meter: TaskMeter): Readonly<Record<string, string>> => ({
+  meter: JSON.stringify(meter),
+});
+
 /** @returns undefined where whoever wrote the object did not say */
 export function meterOf({ metadata }: Pick<ObjectInfo, 'metadata'>): TaskMeter | undefined {
   const text = metadata?.['meter'];

@@ -8,6 +8,7 @@
  * 2004, section 3.6; Zaharia et al., "Improving MapReduce Performance in Heterogeneous Environments", OSDI 2008). The
  * copy writes the same bytes, so the first of the two counts and nothing else changes.
  */
+import { MAX_DELAY_S } from '../queue/task-queue.ts';
 
 /** A shard is slow at this many times the median of the finished ones, and never before a cold function would have begun. */
 const SLOW = { factor: 3, atLeastS: 5 } as const;
@@ -18,8 +19,6 @@ const SPEAKING_SHARE = 0.5;
  * each waits twice as long as the one before.
  */
 export const MAX_LOOKS = 8;
-/** Seconds; SQS's own limit on a delay. */
-const LONGEST_DELAY_S = 900;
 
 export interface WatchTimes {
   /** Seconds of silence after which shards are announced again where no finished shard says better. */
@@ -109,4 +108,4 @@ export function firstLook(
   return delay(Math.min(slowAfter(previous, times), quorum < shards ? times.lostSeconds : Infinity));
 }
 
-const delay = (seconds: number) => Math.min(LONGEST_DELAY_S, Math.max(1, Math.ceil(seconds)));
+const delay = (seconds: number) => Math.min(MAX_DELAY_S, Math.max(1, Math.ceil(seconds)));

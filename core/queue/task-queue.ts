@@ -1,8 +1,11 @@
 /** Where work is announced. Delivery is at least once, in any order: every task must be safe to run twice. */
 import type { Task } from '../contracts/task.ts';
 
+/** Seconds; SQS's own limit on DelaySeconds. */
+export const MAX_DELAY_S = 900;
+
 export interface SendOptions {
-  /** Seconds until the messages can be received, 0 to 900 (SQS's own limit). */
+  /** Seconds until the messages can be received, 0 to {@link MAX_DELAY_S}. */
   readonly delaySeconds?: number | ((task: Task) => number);
   /** Goes with the messages, beside their bodies: the trace that they belong to, and the span that sends them. */
   readonly traceparent?: string | undefined;

@@ -3,7 +3,7 @@
  * (W3C Trace Context level 1, w3.org/TR/trace-context). Random hexadecimal digits are an argument.
  */
 import { sha256Hex } from '../storage/blobs.ts';
-import { parseTraceparent, type RandomHex } from './trace.ts';
+import { formatTraceparent, parseTraceparent, type RandomHex } from './trace.ts';
 
 export interface Span {
   /** 32 hexadecimal digits. */
@@ -36,7 +36,7 @@ export function spanOf(traceparent: string | null | undefined, randomHex: Random
 
 /** What is sent with what the span asks of others. */
 export const traceparentOf = ({ traceId, spanId, sampled }: Span): string =>
-  `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`;
+  formatTraceparent(traceId, spanId, sampled);
 
 /**
  * The trace of a job that nobody gave one, or whose message lost it: a function of the job's id, so that whoever works

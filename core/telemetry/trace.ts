@@ -25,8 +25,8 @@ export function traceOf(headers: Headers, randomHex: RandomHex): Trace {
   const spanId = random.slice(32, 48);
   return {
     requestId: given !== null && REQUEST_ID.test(given) ? given : random.slice(48),
-    // Our version has one flag; the others must be sent as zero. A trace that begins here is sampled.
-    traceparent: `00-${traceId}-${spanId}-${(parent?.sampled ?? true) ? '01' : '00'}`,
+    // A trace that begins here is sampled.
+    traceparent: formatTraceparent(traceId, spanId, parent?.sampled ?? true),
     tracestate: parent === undefined ? undefined : (headers.get('tracestate') ?? undefined),
   };
 }
@@ -42,6 +42,10 @@ export interface Traceparent {
   readonly parentId: string;
   readonly sampled: boolean;
 }
+
+/** Our version has one flag; the others must be sent as zero. */
+export const formatTraceparent = (traceId: string, spanId: string, sampled: boolean): string =>
+  `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`;
 
 /** @returns undefined where there is none, or what there is cannot be one */
 export function parseTraceparent(header: string | null): Traceparent | undefined {

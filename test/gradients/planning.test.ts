@@ -24,6 +24,18 @@ const PLATFORM = {
   memoryGb: 0,
 };
 
+/** Rows that no model can tell apart. */
+function noise(seed: number, rows: number, width: number) {
+  const random = createRandom(seed);
+  return columns({
+    x: {
+      spec: { dtype: 'F32', shape: [width] },
+      data: Float32Array.from({ length: rows * width }, random.normal),
+    },
+    y: { spec: { dtype: 'U8', shape: [] }, data: Uint8Array.from({ length: rows }, () => random.below(2)) },
+  });
+}
+
 const CASES: [string, Partial<TrainRequest>][] = [
   ['local SGD', { strategy: { kind: 'local-sgd', localSteps: 10 } }],
   ['local SGD by three mergers', { strategy: { kind: 'local-sgd', localSteps: 10, mergers: 3 } }],
@@ -41,14 +53,7 @@ const CASES: [string, Partial<TrainRequest>][] = [
 
 it.each(CASES)('requests, invocations and bytes are those of the handlers: %s', async (_, given) => {
   const store = memoryStore();
-  const random = createRandom(7);
-  const split = columns({
-    x: { spec: { dtype: 'F32', shape: [4] }, data: Float32Array.from({ length: ROWS * 4 }, random.normal) },
-    y: {
-      spec: { dtype: 'U8', shape: [] },
-      data: Uint8Array.from({ length: ROWS }, () => random.below(2)),
-    },
-  });
+  const split = noise(7, ROWS, 4);
   const splits = { train: split, test: split };
   const manifest = await importDataset(store, { name: 'd', splits, shards: 2, now: () => NOW });
   const request: TrainRequest = {
@@ -94,12 +99,7 @@ const TRIES = 5;
 
 it('function-seconds and dollars are predicted within 20 % from steps measured here', async () => {
   const store = memoryStore();
-  const random = createRandom(3);
-  const rows = 2_000;
-  const split = columns({
-    x: { spec: { dtype: 'F32', shape: [64] }, data: Float32Array.from({ length: rows * 64 }, random.normal) },
-    y: { spec: { dtype: 'U8', shape: [] }, data: Uint8Array.from({ length: rows }, () => random.below(2)) },
-  });
+  const split = noise(3, 2_000, 64);
   await importDataset(store, { name: 'd', splits: { train: split, test: split }, shards: 2, now: () => NOW });
   const graph = buildMlp({ inputs: 64, hidden: [256], classes: 2, seed: 1, inputName: 'x', outputName: 'p' });
   const request: TrainRequest = {

@@ -1,27 +1,20 @@
 /** Pause, resume, redrive, cancel, deadlines and budgets: the API and the handlers, in virtual time. */
 import { describe, expect, test } from 'vitest';
-import { createApi } from '../../../cloud/api/app.ts';
 import { TrainView } from '../../../core/contracts/job.ts';
+import { apiBeside } from './api.ts';
 import { clockwork, type ClockworkOptions } from './clockwork.ts';
-import { JOB, NO_DEPTHS } from './world.ts';
+import { JOB } from './world.ts';
 
 async function withApi(options: ClockworkOptions = {}) {
   const job = await clockwork(options);
   const exhumed: string[] = [];
-  const api = createApi({
-    store: job.store,
-    queue: job.queue,
+  const api = apiBeside(job, {
     deadLetters: {
       exhume: (id) => {
         exhumed.push(id);
         return Promise.resolve(job.dead.splice(0).length);
       },
     },
-    depths: NO_DEPTHS,
-    now: () => new Date(job.now()),
-    newJobId: () => JOB,
-    authorize: () => Promise.resolve(),
-    wait: () => Promise.resolve(),
   });
   const ask = async (method: string, path = '', body: unknown = {}) => {
     const response = await api.request(`/v1/jobs/${JOB}${path}`, {

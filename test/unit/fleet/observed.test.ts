@@ -1,6 +1,5 @@
 /** One trace through all the messages of a job, and a line for each delivery: the API and the handlers, in virtual time. */
 import { describe, expect, test } from 'vitest';
-import { createApi } from '../../../cloud/api/app.ts';
 import { dispatch, type MessageDelivery } from '../../../cloud/training/dispatch.ts';
 import { LogLine, type RequestLine, type TaskLine } from '../../../core/contracts/log.ts';
 import { AcceptedJob } from '../../../core/contracts/job.ts';
@@ -12,8 +11,9 @@ import { getJson } from '../../../core/storage/json.ts';
 import { jsonLog } from '../../../core/telemetry/log.ts';
 import { traceIdOfJob } from '../../../core/telemetry/span.ts';
 import { memoryStore } from '../memory-store.ts';
+import { apiBeside } from './api.ts';
 import { clockwork, type ClockworkOptions } from './clockwork.ts';
-import { fleetContext, JOB, NO_DEPTHS, prepare, rememberingQueue } from './world.ts';
+import { fleetContext, JOB, prepare, rememberingQueue } from './world.ts';
 
 const TRACE = '0af7651916cd43dd8448eb211c80319c';
 const CALLER = 'b7ad6b7169203331';
@@ -42,15 +42,8 @@ async function watched({ context = {}, ...options }: ClockworkOptions = {}) {
     ...options,
     context: { telemetry, ...context },
   });
-  const api = createApi({
-    store: job.store,
-    queue: job.queue,
+  const api = apiBeside(job, {
     deadLetters: { exhume: () => Promise.resolve(job.dead.splice(0).length) },
-    depths: NO_DEPTHS,
-    now: () => new Date(job.now()),
-    newJobId: () => JOB,
-    authorize: () => Promise.resolve(),
-    wait: () => Promise.resolve(),
     telemetry,
   });
   const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
@@ -78,17 +71,7 @@ describe('one trace', () => {
     const store = memoryStore();
     const seen = watcher();
     const queue = rememberingQueue();
-    const api = createApi({
-      store,
-      queue,
-      deadLetters: { exhume: () => Promise.resolve(0) },
-      depths: NO_DEPTHS,
-      now: () => new Date(),
-      newJobId: () => JOB,
-      authorize: () => Promise.resolve(),
-      wait: () => Promise.resolve(),
-      telemetry: seen.telemetry,
-    });
+    const api = apiBeside({ store, queue, now: Date.now }, { telemetry: seen.telemetry });
     const response = await api.request('/v1/jobs', {
       method: 'POST',
       headers: { 'content-type': 'application/json', traceparent: TRACEPARENT },

@@ -1,11 +1,11 @@
 /** What the timeline tells of a job: the API and the handlers, in virtual time. */
 import { describe, expect, test } from 'vitest';
-import { createApi } from '../../../cloud/api/app.ts';
 import type { Task } from '../../../core/contracts/task.ts';
 import { roundCommitKey, shardPartKey, shardUpdateKey } from '../../../core/contracts/keys.ts';
 import { TrainTimeline } from '../../../core/contracts/timeline.ts';
+import { apiBeside } from './api.ts';
 import { clockwork, type ClockworkOptions } from './clockwork.ts';
-import { JOB, NO_DEPTHS, START } from './world.ts';
+import { JOB, START } from './world.ts';
 
 const isShard = (task: Task, shard: number) => task.kind === 'shard' && task.shard === shard;
 /** Rows 3 of 12: in the second of four shards. */
@@ -14,16 +14,7 @@ const after = (seconds: number) => new Date(START + seconds * 1000).toISOString(
 
 async function withApi(options: ClockworkOptions = {}) {
   const job = await clockwork({ ...options, context: { place: 'fleet-1', ...options.context } });
-  const api = createApi({
-    store: job.store,
-    queue: job.queue,
-    deadLetters: { exhume: () => Promise.resolve(0) },
-    depths: NO_DEPTHS,
-    now: () => new Date(job.now()),
-    newJobId: () => JOB,
-    authorize: () => Promise.resolve(),
-    wait: () => Promise.resolve(),
-  });
+  const api = apiBeside(job);
   const ask = async (query = '', id = JOB) => {
     const response = await api.request(`/v1/jobs/${id}/timeline${query}`);
     const body: unknown = await response.json();

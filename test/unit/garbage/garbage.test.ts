@@ -1,6 +1,5 @@
 /** Garbage collection: nothing that is named is ever removed, everything else is. */
 import { describe, expect, test } from 'vitest';
-import { createApi } from '../../../cloud/api/app.ts';
 import {
   blobKey,
   channelKey,
@@ -25,8 +24,9 @@ import { createRandom, type Random } from '../../../core/random.ts';
 import { putJson } from '../../../core/storage/json.ts';
 import { listAll } from '../../../core/storage/list.ts';
 import { encodeSafetensors } from '../../../core/tensors/safetensors.ts';
+import { apiBeside } from '../fleet/api.ts';
 import { clockwork } from '../fleet/clockwork.ts';
-import { JOB, NO_DEPTHS, START } from '../fleet/world.ts';
+import { JOB, START } from '../fleet/world.ts';
 import { type MemoryStore, memoryStore } from '../memory-store.ts';
 
 const AT = new Date(START).toISOString();
@@ -246,16 +246,7 @@ describe('a job whose bucket is swept while it runs', () => {
     expect(garbage.map(({ key }) => key)).toContain(shardUpdateKey(JOB, 0, 0));
     expect(await job.store.head(shardUpdateKey(JOB, 1, 0))).toBeDefined();
     dying = false;
-    const api = createApi({
-      store: job.store,
-      queue: job.queue,
-      deadLetters: { exhume: () => Promise.resolve(0) },
-      depths: NO_DEPTHS,
-      now: () => new Date(job.now()),
-      newJobId: () => JOB,
-      authorize: () => Promise.resolve(),
-      wait: () => Promise.resolve(),
-    });
+    const api = apiBeside(job);
     const headers = { 'content-type': 'application/json' };
     const answer = await api.request(`/v1/jobs/${JOB}/redrive`, { method: 'POST', headers, body: '{}' });
     expect(answer.status).toBe(200);
