@@ -28,6 +28,10 @@ export class Ops {
   readonly #ones = new Map<string, string>();
   /** Gradient → a value where it is known to be 0 wherever that value is not positive: a Relu need not mask it. */
   readonly rectified = new Map<string, string>();
+  /** Gradient → a smaller value of as many axes that sums to the same within each channel. */
+  readonly channelTotals = new Map<string, string>();
+  /** What was reshaped, by what came of it. */
+  readonly #reshaped = new Map<string, string>();
 
   constructor(graph: GraphBuilder) {
     this.graph = graph;
@@ -72,7 +76,13 @@ export class Ops {
   isZero = (value: string) =>
     this.op('HardSigmoid', [value], { alpha: { float: LARGEST_F32 }, beta: { float: 1 } });
   transpose = (a: string, perm: readonly number[]) => this.op('Transpose', [a], { perm });
-  reshape = (a: string, shape: readonly number[]) => this.op('Reshape', [a, this.ints(shape)]);
+  /** Of what was reshaped before, the first shape: a step in between costs the runtime a node and gives nothing. */
+  reshape(a: string, shape: readonly number[]): string {
+    const source = shape.includes(0) ? a : (this.#reshaped.get(a) ?? a);
+    const result = this.op('Reshape', [source, this.ints(shape)]);
+    this.#reshaped.set(result, source);
+    return result;
+  }
   unsqueeze = (a: string, axes: readonly number[]) => this.op('Unsqueeze', [a, this.ints(axes)]);
 
   /** Sums over the axes; over none, it is the value itself. */

@@ -150,4 +150,41 @@ describe('MaxPool', () => {
     await gradients.release();
     expect([...gradient!]).toEqual([1, 1, 1, 0, 0, 0, 0, 0]);
   });
+
+  it.each([
+    { relu: false, kernel: [2, 2], strides: [2, 2] },
+    { relu: true, kernel: [2, 2], strides: [2, 2] },
+    { relu: true, kernel: [2, 2], strides: [1, 1] },
+  ])(
+    'gives the bias before it what its windows got, ties and all: Relu $relu, strides $strides',
+    async ({ relu, kernel, strides }) => {
+      const graph = new GraphBuilder();
+      const image = graph.constant(drawn([3, 2, 6, 6]));
+      // Of the first two filters every window is a tie, of the second none is positive.
+      const weight = drawn([3, 2, 1, 1]);
+      (weight.data as Float32Array).fill(0, 0, 4);
+      const bias = graph.initializer('bias', { dtype: 'F32', shape: [3], data: Float32Array.of(1, -1, 0.2) });
+      const y = graph.op('Conv', [image, graph.initializer('weight', weight), bias]);
+      const pool = graph.op('MaxPool', [relu ? graph.op('Relu', [y]) : y], { kernel_shape: kernel, strides });
+      const size = strides[0] === 1 ? 5 : 3;
+      const share = graph.constant(drawn([3, 3, size, size]));
+      graph.op('ReduceSum', [graph.op('Mul', [pool, share])], { keepdims: 0 }, 'loss');
+      graph.output({ name: 'loss', dtype: 'F32', shape: [] });
+      const model = graph.build('biased');
+      const gradients = await gradientsOf(model, ['bias']);
+      const [gradient] = await gradients.run();
+      await gradients.release();
+
+      const values = tensorValue(model.graph.initializer.find(({ name }) => name === share)!).data;
+      const sums = [0, 1].map((filter) => {
+        let sum = 0;
+        for (let row = 0; row < 3; row++)
+          for (let at = 0; at < size * size; at++)
+            sum += Number(values[(row * 3 + filter) * size * size + at]);
+        return sum;
+      });
+      expect(gradient![0]).toBeCloseTo(sums[0]!, 5);
+      expect(gradient![1]).toBeCloseTo(relu ? 0 : sums[1]!, 5);
+    },
+  );
 });

@@ -47,7 +47,7 @@ function inputGradient(c: RuleContext, correlation: Correlation): string {
 
 const biasGradient = (c: RuleContext): string =>
   c.ops.sum(
-    c.d,
+    c.ops.channelTotals.get(c.d) ?? c.d,
     range(c.shape(c.outputs[0]!).length).filter((axis) => axis !== 1),
     false,
   );

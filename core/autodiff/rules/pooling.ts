@@ -67,6 +67,8 @@ const maxPool: RuleTable[string] = (c) => [
     const isAsked = (c.outputs[1] ?? '') !== '';
     const gradient = isQuick(c, window) && !isAsked ? tiledMaximum(c, window, d) : scatteredMaximum(c, d);
     if (isRectified) ops.rectified.set(gradient, x);
+    // Whoever attains the maximum of a window, and how many they are: together they get what the window got.
+    ops.channelTotals.set(gradient, d);
     return gradient;
   },
 ];
