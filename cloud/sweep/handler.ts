@@ -1,6 +1,9 @@
 /** Lambda handler that a schedule calls: announces jobs again of which no message is left; core/jobs/sweep.ts. */
 import { STALLED_S, sweepJobs, type Swept } from '../../core/jobs/sweep.ts';
+import { spanFields } from '../../core/telemetry/log.ts';
+import { spanOf } from '../../core/telemetry/span.ts';
 import { integer, required } from '../adapters/environment.ts';
+import { functionLog, randomHex } from '../adapters/function-log.ts';
 import { createS3Client, s3Store } from '../adapters/s3-store.ts';
 import { createSqsClient, sqsQueue } from '../adapters/sqs-queue.ts';
 
@@ -20,11 +23,25 @@ const options = {
 /** What a warm function knows. */
 const memory: { ended: Swept['ended'] } = { ended: new Set() };
 
-export async function handler(): Promise<Omit<Swept, 'ended'>> {
+export async function handler(
+  _event: unknown,
+  context: { readonly awsRequestId: string },
+): Promise<Omit<Swept, 'ended'>> {
   const { ended, ...swept } = await sweepJobs({ ...options, ended: memory.ended });
   memory.ended = ended;
-  const { revived, failed, faults } = swept;
+  const { looked, revived, failed, faults } = swept;
   if (revived.length + failed.length + faults.length > 0)
-    console.warn(JSON.stringify({ level: 'WARN', message: 'jobs swept', ...swept }));
+    functionLog({
+      timestamp: options.now().toISOString(),
+      level: 'WARN',
+      message: 'jobs swept',
+      service: 'sweep',
+      requestId: context.awsRequestId,
+      ...spanFields(spanOf(undefined, randomHex)),
+      looked,
+      revived: [...revived],
+      failed: [...failed],
+      faults: [...faults],
+    });
   return swept;
 }

@@ -25,7 +25,7 @@ export type LoggedError = z.infer<typeof LoggedError>;
 const Line = {
   timestamp: Timestamp,
   level: z.enum(LEVELS),
-  service: z.enum(['fleet', 'jobs-api']),
+  service: z.enum(['fleet', 'jobs-api', 'sweep']),
   /** The function's invocation, as Lambda's own lines name it. */
   requestId: z.string().optional(),
   traceId: TraceId,
@@ -94,5 +94,19 @@ export const RequestLine = z.object({
 });
 export type RequestLine = z.infer<typeof RequestLine>;
 
-export const LogLine = z.discriminatedUnion('message', [TaskLine, RequestLine]);
+/** A look at all unfinished jobs that found something: in a trace of its own, being of many jobs. */
+export const SweepLine = z.object({
+  ...Line,
+  message: z.literal('jobs swept'),
+  looked: z.int().min(0),
+  /** Announced again. */
+  revived: z.array(JobId),
+  /** Given up. */
+  failed: z.array(JobId),
+  /** Could not be looked at. */
+  faults: z.array(z.object({ job: z.string(), reason: z.string() })),
+});
+export type SweepLine = z.infer<typeof SweepLine>;
+
+export const LogLine = z.discriminatedUnion('message', [TaskLine, RequestLine, SweepLine]);
 export type LogLine = z.infer<typeof LogLine>;

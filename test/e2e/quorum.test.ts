@@ -1,4 +1,6 @@
 /** On the real stack: one shard of eight is dead for good, and each round closes at its quorum, soon; a message is lost. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import type { SQSEvent } from 'aws-lambda';
 import { expect, test } from 'vitest';
@@ -10,6 +12,7 @@ import { sha256Hex } from '../../core/storage/blobs.ts';
 import { getJson } from '../../core/storage/json.ts';
 import { createClient } from '../../infra/cli/client.ts';
 import type { Invocable } from '../../infra/local/lambda/invocation.ts';
+import { LOG_FILE, readLine } from '../../infra/local/function-lines.ts';
 import { startStack } from '../../infra/local/stack.ts';
 import { prepareSmallJob, temporaryState } from './small-job.ts';
 
@@ -128,6 +131,9 @@ test(
       seen!.loses = false;
       expect(await client.follow(orphan.job, () => {})).toMatchObject({ status: 'succeeded' });
       expect(await stack.store.head(jobRevivalKey(orphan.job, 1))).toBeDefined();
+      const lines = (await readFile(join(state.path, LOG_FILE), 'utf8')).split('\n').map(readLine);
+      const swept = lines.filter((line) => line?.message === 'jobs swept');
+      expect(swept[0]).toMatchObject({ service: 'sweep', level: 'WARN', revived: [orphan.job], faults: [] });
     } finally {
       await stack.stop();
       await state.remove();
