@@ -1,6 +1,5 @@
 /** Every limit of serving, with its unit and its reason. */
-import type { VariantName } from '../registry/variant-names.ts';
-import type { Preference } from './variants.ts';
+import type { Preference, VariantName } from '../registry/variant-names.ts';
 
 export interface InferenceConfig {
   /** Bytes of an infer request. */

@@ -1,11 +1,8 @@
 /** Which variant of a release a target serves: the first of its preference that the release has. */
 import type { Release, Variant } from '../contracts/release.ts';
 import { Fault } from '../errors.ts';
-import { VARIANT_NAMES, type VariantName } from '../registry/variant-names.ts';
+import { type Preference, VARIANT_NAMES, type VariantName } from '../registry/variant-names.ts';
 import { MEMORY_FACTOR } from './config.ts';
-
-/** Most wanted first. */
-export type Preference = readonly [VariantName, ...VariantName[]];
 
 export interface ChosenVariant {
   readonly name: VariantName;

@@ -1,6 +1,5 @@
 /** What a decoded model must satisfy before anybody works with it. */
 import { Fault } from '../errors.ts';
-import type { Model } from './model.ts';
 import {
   EXTERNAL,
   type GraphProto,
@@ -23,6 +22,11 @@ export const nodeLabel = (node: NodeProto): string =>
 
 /** The default domain has two spellings. */
 export const isDefaultDomain = (domain: string): boolean => domain === '' || domain === 'ai.onnx';
+
+/** What has passed {@link checkModel}. */
+export interface Model extends ModelProto {
+  readonly graph: GraphProto;
+}
 
 /** @throws Fault `invalid` or `unprocessable`, naming the part of the model that is wrong */
 export function checkModel(proto: ModelProto): Model {

@@ -1,7 +1,7 @@
 /** ONNX files in and out. A {@link Model} has passed {@link checkModel}: the rest of the code relies on that. */
 import { Fault } from '../errors.ts';
-import { checkModel } from './check.ts';
-import { MODEL, type GraphProto, type ModelProto } from './proto.ts';
+import { checkModel, type Model } from './check.ts';
+import { MODEL, type ModelProto } from './proto.ts';
 import { encodeMessage, readMessage } from './wire.ts';
 
 /** Bytes: no protobuf message may be longer (protobuf.dev/programming-guides/proto-limits). */
@@ -10,9 +10,7 @@ const MAX_BYTES = 2 ** 31 - 1;
 const tooLarge = (what: string) =>
   new Fault('too_large', `${what}: an ONNX file holds less than 2 GiB`, { field: 'model' });
 
-export interface Model extends ModelProto {
-  readonly graph: GraphProto;
-}
+export type { Model };
 
 /**
  * Tensor data stays a view of `bytes`.

@@ -23,6 +23,3 @@ export interface BucketCall extends ServiceCall {
 export interface ObjectCall extends BucketCall {
   readonly key: string;
 }
-
-export const xmlResponse = (body: string, status = 200) =>
-  new Response(body, { status, headers: { 'content-type': 'application/xml' } });

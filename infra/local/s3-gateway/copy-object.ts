@@ -1,11 +1,11 @@
 /** CopyObject, within the gateway's buckets. */
 import { openBucket } from './buckets.ts';
-import { type ObjectCall, xmlResponse } from './calls.ts';
+import type { ObjectCall } from './calls.ts';
 import { evaluate, writeCondition } from './conditions.ts';
 import { S3Error } from './errors.ts';
 import { customMetadata, httpMetadata } from './metadata.ts';
 import { refusedPut } from './objects.ts';
-import { document, element, S3_NAMESPACE } from './xml.ts';
+import { document, element, S3_NAMESPACE, xmlResponse } from './xml.ts';
 
 /** `x-amz-copy-source: /bucket/key`, percent-encoded, the first slash optional. */
 function parseSource(header: string): { name: string; key: string } {

@@ -1,8 +1,8 @@
 /** DeleteObjects: up to 1,000 keys in one call. */
 import { readBody } from './body.ts';
-import { type BucketCall, xmlResponse } from './calls.ts';
+import type { BucketCall } from './calls.ts';
 import { S3Error } from './errors.ts';
-import { childText, document, element, parseXml, S3_NAMESPACE } from './xml.ts';
+import { childText, document, element, parseXml, S3_NAMESPACE, xmlResponse } from './xml.ts';
 
 const MAX_KEYS = 1_000;
 const decoder = new TextDecoder();

@@ -1,9 +1,9 @@
 /** ListObjectsV2. R2 pages in ascending UTF-8 order and groups by delimiter as S3 does. */
-import { type BucketCall, xmlResponse } from './calls.ts';
+import type { BucketCall } from './calls.ts';
 import { uriEncode } from './canonical.ts';
 import { S3Error } from './errors.ts';
 import { intParam, param } from './request.ts';
-import { document, element, S3_NAMESPACE, type Xml } from './xml.ts';
+import { document, element, S3_NAMESPACE, type Xml, xmlResponse } from './xml.ts';
 
 const MAX_KEYS = 1_000;
 /** A larger number is allowed, and means this many. */

@@ -1,9 +1,9 @@
 /** ListMultipartUploads and ListParts, from the gateway's own record. */
-import { type BucketCall, type ObjectCall, xmlResponse } from './calls.ts';
+import type { BucketCall, ObjectCall } from './calls.ts';
 import { MAX_PARTS, uploadIdOf } from './multipart.ts';
 import { intParam, param } from './request.ts';
 import { uploadRecords } from './uploads.ts';
-import { document, element, S3_NAMESPACE } from './xml.ts';
+import { document, element, S3_NAMESPACE, xmlResponse } from './xml.ts';
 
 const MAX_PAGE = 1_000;
 const PAGE = [1, 2 ** 31 - 1] as const;

@@ -1,12 +1,12 @@
 /** CreateMultipartUpload, UploadPart, CompleteMultipartUpload, AbortMultipartUpload. */
 import { readBody } from './body.ts';
-import { type ObjectCall, xmlResponse } from './calls.ts';
+import type { ObjectCall } from './calls.ts';
 import { evaluate, unquote, writeCondition } from './conditions.ts';
 import { S3Error } from './errors.ts';
 import { customMetadata, httpMetadata } from './metadata.ts';
 import { intParam, param } from './request.ts';
 import { uploadRecords } from './uploads.ts';
-import { childText, document, element, parseXml, S3_NAMESPACE } from './xml.ts';
+import { childText, document, element, parseXml, S3_NAMESPACE, xmlResponse } from './xml.ts';
 
 export const MAX_PARTS = 10_000;
 const decoder = new TextDecoder();

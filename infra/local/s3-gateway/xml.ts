@@ -29,6 +29,9 @@ export const S3_NAMESPACE = 'http://s3.amazonaws.com/doc/2006-03-01/';
 
 export const document = (root: Xml) => `<?xml version="1.0" encoding="UTF-8"?>\n${root.xml}`;
 
+export const xmlResponse = (body: string, status = 200) =>
+  new Response(body, { status, headers: { 'content-type': 'application/xml' } });
+
 export interface XmlNode {
   readonly name: string;
   readonly text: string;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Preference } from '../../../core/inference/variants.ts';
+import type { Preference } from '../../../core/registry/variant-names.ts';
 import { getRelease } from '../../../core/registry/releases.ts';
 import { TOLD_HEADER } from '../../../core/contracts/headers.ts';
 import { readTold } from '../../../core/routing/told.ts';
