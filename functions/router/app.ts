@@ -6,6 +6,7 @@ import { CONTENT_TYPE } from '../../core/telemetry/metrics.ts';
 import { type RandomHex, type Trace, traceHeaders, traceOf } from '../../core/telemetry/trace.ts';
 import type { Upstream } from './attempt.ts';
 import { type Access, authorize, cloudAuthorizer } from './auth.ts';
+import { createDashboard, type Dashboard, type DashboardFiles } from './dashboard.ts';
 import { type Environment, type Fetcher, readConfig } from './environment.ts';
 import { withExplanation } from './explained.ts';
 import { createExplainer, type Explainer } from './explainer.ts';
@@ -15,12 +16,10 @@ import { createIsolate } from './isolate.ts';
 import { createRuleBook } from './rules.ts';
 import { namesOf } from './targets.ts';
 import { proxyJobs } from './jobs-proxy.ts';
-import { createPage, type Page } from './page.ts';
 import { readInferUrl, wantsExplanation } from './request.ts';
 
 export interface RouterOptions {
-  /** HTML. */
-  readonly dashboard: string;
+  readonly dashboard: DashboardFiles;
   /** Milliseconds, monotonic. */
   readonly clock: () => number;
   /** Unix milliseconds. */
@@ -93,11 +92,11 @@ function deploy(environment: Environment, options: RouterOptions): Deployment {
 const coloOf = (request: Request) => (request as { readonly cf?: { readonly colo?: string } }).cf?.colo;
 
 export function createRouter(options: RouterOptions): Router {
-  const { dashboard, randomHex } = options;
+  const { randomHex } = options;
   /** An isolate has one environment for life, but gets it with a request. */
   let deployment: Deployment | undefined;
   /** Kept when finished: a promise could die with the request that began it. */
-  let page: Page | undefined;
+  let dashboard: Dashboard | undefined;
 
   const faultResponse = (thrown: unknown, headers: Record<string, string>): Response => {
     const { status, body } = errorBody(thrown);
@@ -172,9 +171,16 @@ export function createRouter(options: RouterOptions): Router {
       headers: { ...traceHeaders(trace), 'content-type': CONTENT_TYPE },
     });
   });
-  const root = async () => {
-    page ??= await createPage(dashboard);
-    return new Response(page.html, { headers: page.headers });
+  const page = async (c: RouterContext) => {
+    dashboard ??= await createDashboard(options.dashboard);
+    return dashboard.page(c.req.raw);
+  };
+  const file = async (c: RouterContext) => {
+    dashboard ??= await createDashboard(options.dashboard);
+    const { version = '', name = '' } = c.req.param() as { version?: string; name?: string };
+    const response = dashboard.file(c.req.raw, version, name);
+    if (response === undefined) throw new Fault('not_found', `no such file: ${c.req.path}`);
+    return response;
   };
 
   const callOf = (c: RouterContext): Call => ({
@@ -213,7 +219,8 @@ export function createRouter(options: RouterOptions): Router {
     ['/v1/models/:model/releases', ['GET', 'POST'], plainly(jobs)],
     ['/v1/models/:model/channels/:channel', ['POST'], plainly(jobs)],
     ['/metrics', ['GET'], plainly(metrics)],
-    ['/', ['GET'], root],
+    ['/', ['GET'], page],
+    ['/dashboard/:version/:name', ['GET'], file],
   ];
 
   const app = new Hono<{ Bindings: Environment }>();

@@ -1,11 +1,11 @@
 /** The router: the one public Worker. */
 import { createRouter } from './app.ts';
-import dashboard from './dashboard/index.html';
+import { DASHBOARD } from './dashboard-files.ts';
 import { pooledHex } from './random-pool.ts';
 
 /** Its state is this isolate's: see isolate.ts. */
 const router = createRouter({
-  dashboard,
+  dashboard: DASHBOARD,
   clock: () => performance.now(),
   wallClock: () => Date.now(),
   random: () => Math.random(),

@@ -9,7 +9,7 @@ import { parse } from '../../core/contracts/parse.ts';
 import { JobTimeline, TIMELINE_PAGE, TimelineQuery } from '../../core/contracts/timeline.ts';
 import { type ErrorBody, Fault, type FaultCode, FAULTS } from '../../core/errors.ts';
 import { pageOf } from '../../core/timeline/page.ts';
-import { loadPage } from './dashboard-page.ts';
+import { dashboardServer } from './dashboard-files.ts';
 
 /** What the router answers next; a test changes it while the page looks. */
 export interface World {
@@ -38,7 +38,7 @@ export interface WorldServer {
 
 /** Serves the page under its policy, and the world behind it. */
 export async function serveWorld(world: World): Promise<WorldServer> {
-  const page = await loadPage();
+  const answerDashboard = await dashboardServer();
   const followers = new Map<string, Set<ServerResponse>>();
   const counts = new Map<string, number>();
   const violations: string[] = [];
@@ -101,19 +101,12 @@ export async function serveWorld(world: World): Promise<WorldServer> {
     throw new Fault('not_found', `no such path: ${path}`);
   }
 
-  const server = createServer((request, response) => {
+  const server = createServer((request, response) => void respond(request, response));
+  async function respond(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const path = new URL(request.url ?? '/', 'http://router').pathname;
     counts.set(path, (counts.get(path) ?? 0) + 1);
-    if (path === '/') {
-      response.writeHead(200, page.headers).end(page.html);
-      return;
-    }
-    // Browsers ask for it unasked; the router has none either.
-    if (path === '/favicon.ico') {
-      response.writeHead(404).end();
-      return;
-    }
     try {
+      if (await answerDashboard(request, response)) return;
       const body = answer(request, response, path);
       if (body !== undefined) sendJson(response, 200, body);
     } catch (thrown) {
@@ -124,7 +117,7 @@ export async function serveWorld(world: World): Promise<WorldServer> {
         code: fault.code,
       } satisfies ErrorBody);
     }
-  });
+  }
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
 

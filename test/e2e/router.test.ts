@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { Explanation } from '../../core/contracts/explanation.ts';
 import { RoutingView } from '../../core/contracts/routing.ts';
 import { CONSECUTIVE_FAILURES } from '../../core/routing/ejection.ts';
+import { readDashboard } from './dashboard-files.ts';
 import { answerJson, hang, release, type RouterFixture, ROW, startRouter } from './router-fixture.ts';
 
 const SOON = { timeout: 10_000, interval: 50 };
@@ -254,11 +255,18 @@ describe('what the router tells', () => {
     expect(targets.edge.p50Ms).toBeGreaterThanOrEqual(0);
   });
 
-  test('the dashboard, under a policy', async () => {
-    const response = await get('/');
-    expect(response.headers.get('content-security-policy')).toMatch(
-      /default-src 'none'.*script-src 'sha256-/,
-    );
-    expect(await response.text()).toContain('<!doctype html>');
+  test('the dashboard, whole, under a policy', async () => {
+    const page = await get('/');
+    expect(page.headers.get('content-security-policy')).toMatch(/default-src 'none'.*script-src 'self'/);
+    const html = await page.text();
+    const folder = /src="(\/dashboard\/[0-9a-f]+\/)main\.js"/.exec(html)?.[1];
+    const { 'index.html': index, ...others } = await readDashboard();
+    expect(html).toBe(index?.replaceAll('"/dashboard/', `"${folder}`));
+    // The bundle has what lies in the folder, no file forgotten.
+    for (const [name, text] of Object.entries(others)) {
+      const file = await get(`${folder}${name}`);
+      expect(file.status, name).toBe(200);
+      expect(await file.text(), name).toBe(text);
+    }
   });
 });

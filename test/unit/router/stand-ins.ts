@@ -95,7 +95,11 @@ export function routerUnderTest(variables: Partial<Environment> = {}, cloud = tr
     ...variables,
   };
   const created = createRouter({
-    dashboard: '<title>t</title><style>a{}</style><script>let a = 1;</script>',
+    dashboard: {
+      'index.html': '<title>t</title><script type="module" src="/dashboard/main.js"></script>',
+      'main.js': 'export const a = 1;',
+      'base.css': 'a { color: red }',
+    },
     clock: () => performance.now() + passed,
     wallClock: () => start + passed,
     random: () => 1 - 2 ** -32,

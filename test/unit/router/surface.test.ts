@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { BASE_EJECTION_MS } from '../../../core/routing/ejection.ts';
 import type { Environment } from '../../../functions/router/environment.ts';
@@ -280,14 +279,78 @@ describe('metrics', () => {
 });
 
 describe('the dashboard', () => {
-  it('runs its own script and style, by their hashes, and nothing else', async () => {
-    const { headers } = await routerUnderTest().ask('/');
-    const hash = (text: string) => `'sha256-${createHash('sha256').update(text).digest('base64')}'`;
-    const policy = headers.get('content-security-policy')!.split('; ');
-    expect(policy).toContain(`default-src 'none'`);
-    expect(policy).toContain(`script-src ${hash('let a = 1;')}`);
-    expect(policy).toContain(`style-src ${hash('a{}')}`);
-    expect(policy).toContain(`frame-ancestors 'none'`);
-    expect(headers.get('content-type')).toBe('text/html; charset=utf-8');
+  /** The page, and the path it loads its script by. */
+  async function look(router = routerUnderTest()) {
+    const page = await router.ask('/');
+    const script = /src="([^"]*)"/.exec(await page.text())?.[1] ?? '';
+    return { router, page, script };
+  }
+
+  it('runs scripts and styles of its own origin, nothing inline, and makes no HTML of text', async () => {
+    const { page } = await look();
+    expect(page.headers.get('content-type')).toBe('text/html; charset=utf-8');
+    const policy = page.headers.get('content-security-policy')!.split('; ');
+    expect(policy).toEqual(
+      expect.arrayContaining([
+        `default-src 'none'`,
+        `script-src 'self'`,
+        `style-src 'self'`,
+        `frame-ancestors 'none'`,
+        `require-trusted-types-for 'script'`,
+      ]),
+    );
+    expect(policy.join()).not.toMatch(/unsafe|\*|data:/);
+  });
+
+  it('serves its files by their digest, as what they are, to be kept for good', async () => {
+    const { router, page, script } = await look();
+    expect(script).toMatch(/^\/dashboard\/[0-9a-f]{16}\/main\.js$/);
+    expect(page.headers.get('link')).toBe(`<${script}>; rel=modulepreload`);
+    const main = await router.ask(script);
+    expect(main.status).toBe(200);
+    expect(await main.text()).toBe('export const a = 1;');
+    expect(main.headers.get('content-type')).toBe('text/javascript; charset=utf-8');
+    expect(main.headers.get('cache-control')).toMatch(/max-age=31536000, immutable/);
+    expect(main.headers.get('x-content-type-options')).toBe('nosniff');
+    const style = await router.ask(script.replace('main.js', 'base.css'));
+    expect(style.headers.get('content-type')).toBe('text/css; charset=utf-8');
+  });
+
+  it('asks for the page each time, and answers that it has not changed', async () => {
+    const { router, page, script } = await look();
+    expect(page.headers.get('cache-control')).toBe('no-cache');
+    const tag = page.headers.get('etag')!;
+    for (const [path, known] of [
+      ['/', tag],
+      ['/', `W/${tag}`],
+      [script, `"other", ${tag}`],
+    ] as const) {
+      const again = await router.ask(path, { headers: { 'if-none-match': known } });
+      expect(again.status).toBe(304);
+      expect(await again.text()).toBe('');
+    }
+    expect((await router.ask('/', { headers: { 'if-none-match': '"other"' } })).status).toBe(200);
+  });
+
+  it('has no other files, and none of another version', async () => {
+    const { router, script } = await look();
+    for (const path of [
+      script.replace('main.js', 'other.js'),
+      script.replace('main.js', 'toString'),
+      script.replace('main.js', 'index.html'),
+      script.replace(/[0-9a-f]{16}/, '0123456789abcdef'),
+      '/dashboard/main.js',
+    ])
+      expect((await router.ask(path)).status).toBe(404);
+    const posted = await router.ask(script, { method: 'POST' });
+    expect(posted.status).toBe(405);
+    expect(posted.headers.get('allow')).toBe('GET');
+  });
+
+  it('is there without a token, where all else needs one', async () => {
+    const { router, page, script } = await look(routerUnderTest({ REQUIRE_AUTH: '1', API_TOKEN: 'x' }));
+    expect(page.status).toBe(200);
+    expect((await router.ask(script)).status).toBe(200);
+    expect((await router.ask('/v1/routing')).status).toBe(401);
   });
 });
