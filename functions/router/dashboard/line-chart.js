@@ -148,7 +148,7 @@ export function createLineChart(figure) {
         : [s('line', { class: 'cursor', x1: px(at), x2: px(at), y1: box.top, y2: box.bottom })]),
       ...series.flatMap((each) => curve(each, scale, at, isPlain)),
     );
-    if (series.every(({ points }) => points.length === 0)) {
+    if (series.every(({ points }) => points.every(([, y]) => y === null))) {
       const middle = { x: (box.left + box.right) / 2, y: (box.top + box.bottom) / 2 };
       svg.append(s('text', { ...middle, class: 'unit', 'text-anchor': 'middle' }, data.empty));
     }
