@@ -2,15 +2,12 @@
 import { count, ms, perSecond, plural, short } from './format.js';
 import { speedOf, tasksOf } from './job-words.js';
 import { rateAt } from './rates.js';
-
-/** @typedef {import('./topology-layout.js').NodeName} NodeName */
-/** @typedef {import('./topology-layout.js').LinkName} LinkName */
-/** @typedef {'' | 'live' | 'off' | 'bad'} State '': idle; off: not there */
-/** @typedef {readonly [state: State, words: readonly string[]]} NodeCondition */
-/** @typedef {readonly [state: State, words: string, rate?: number]} LinkCondition */
+/**
+ * @import { Faults, Known, LinkCondition, LinkName, NodeCondition, NodeName, State, TargetView } from './types.ts'
+ */
 
 /**
- * @param {import('./places.js').TargetView | undefined} view
+ * @param {TargetView | undefined} view
  * @param {number} rate
  * @returns {{ node: NodeCondition, link: LinkCondition }}
  */
@@ -27,8 +24,8 @@ function targetOf(view, rate) {
 }
 
 /**
- * @param {import('./state.js').Known} known
- * @param {typeof import('./state.js').faults} faults
+ * @param {Known} known
+ * @param {Faults} faults
  * @returns {{ nodes: Record<NodeName, NodeCondition>, links: Record<LinkName, LinkCondition> }}
  */
 export function conditionOf({ routing, readings, jobs, models }, faults) {

@@ -2,8 +2,8 @@
 import { hasToken, useToken } from './api.js';
 import { byId, h, say, sign } from './dom.js';
 import { faults, known, on, tell } from './state.js';
-
-/** @typedef {import('./state.js').Part} Part */
+/** @import { Child } from './dom.js' */
+/** @import { Part } from './types.ts' */
 
 /** @type {readonly Part[]} */
 const PARTS = ['routing', 'jobs', 'models'];
@@ -15,7 +15,7 @@ const CLOUD_HALF = () => [
   h('code', {}, 'JOBS_URL'),
   ' point to it?',
 ];
-/** What to do, by the answer's status. @type {Readonly<Record<number, () => import('./dom.js').Child[]>>} */
+/** What to do, by the answer's status. @type {Readonly<Record<number, () => Child[]>>} */
 const HELP = {
   0: () => ['Is it running? Start it with ', h('code', {}, 'npm start'), '.'],
   401: () => [

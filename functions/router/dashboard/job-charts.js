@@ -3,8 +3,7 @@ import { byId } from './dom.js';
 import { capital, figure, headline, percent, significant } from './format.js';
 import { createLineChart } from './line-chart.js';
 import { known, on } from './state.js';
-
-/** @typedef {import('./state.js').TrainView} TrainView */
+/** @import { Axis, ChartData, TrainView } from './types.ts' */
 
 /** @type {Readonly<Record<string, string>>} */
 const METRIC_UNITS = {
@@ -17,7 +16,7 @@ const METRIC_UNITS = {
 /** @param {number} n */
 const fixed = (n) => n.toFixed(3);
 
-/** @param {TrainView} job @returns {import('./line-chart.js').Axis} */
+/** @param {TrainView} job @returns {Axis} */
 const epochs = ({ epochs, history }) => ({
   name: 'epoch',
   range: [0, Math.max(epochs, history.at(-1)?.epoch ?? 0)],
@@ -28,7 +27,7 @@ const epochs = ({ epochs, history }) => ({
 /** @param {TrainView} job */
 const emptyOf = ({ result }) => (result === null ? 'waiting for the first round' : 'no round was committed');
 
-/** @param {TrainView} job @returns {import('./line-chart.js').ChartData} */
+/** @param {TrainView} job @returns {ChartData} */
 function lossOf(job) {
   const { history } = job;
   const [first, last] = [history[0], history.at(-1)];
@@ -62,7 +61,7 @@ function scaleOf(metric, values) {
   return { range: [floor, 1], format: (n) => percent(n, 1 - floor < 0.04 ? 1 : 0) };
 }
 
-/** @param {TrainView} job @returns {import('./line-chart.js').ChartData} */
+/** @param {TrainView} job @returns {ChartData} */
 function metricOf(job) {
   const { history, result } = job;
   const last = history.at(-1);

@@ -1,10 +1,6 @@
 /** What a job is and how it stands, in words. Pure. */
 import { bytes, count, headline, plural, short, span } from './format.js';
-
-/** @typedef {import('./state.js').JobView} JobView */
-/** @typedef {import('./state.js').ListedJob} ListedJob */
-/** @typedef {readonly [name: string, figure: string, unit: string]} Tile */
-/** @typedef {Exclude<ListedJob, { kind: 'train' }>} FanOut split and merged: batch inference, evaluation, map */
+/** @import { FanOut, JobView, ListedJob, Tile } from './types.ts' */
 
 /** @type {Readonly<Record<ListedJob['status'], { sign: string, tone: string }>>} */
 export const STATUS = {

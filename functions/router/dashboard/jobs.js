@@ -4,8 +4,7 @@ import { say } from './dom.js';
 import { eventsOf } from './events.js';
 import { announcement } from './job-words.js';
 import { isListed, known, tell } from './state.js';
-
-/** @typedef {import('./state.js').ListedJob} ListedJob */
+/** @import { JobView, ListedJob } from './types.ts' */
 
 const RETRY_MS = 2_000;
 /** A stream may end before its job: the jobs API closes each after a while. */
@@ -92,7 +91,7 @@ async function stream(job, signal) {
     if (event === 'progress') show(JSON.parse(data), signal);
 }
 
-/** @param {import('./state.js').JobView} job @param {AbortSignal} signal */
+/** @param {JobView} job @param {AbortSignal} signal */
 function show(job, signal) {
   if (signal.aborted) return;
   known.job = job;

@@ -3,6 +3,7 @@ import { byId, h, s } from './dom.js';
 import { ms, significant } from './format.js';
 import { PLACES, PLACE_NAMES } from './places.js';
 import { known, on } from './state.js';
+/** @import { Place, TargetView } from './types.ts' */
 
 const HEIGHT = 214;
 const [LEFT, RIGHT] = [58, 20];
@@ -14,8 +15,8 @@ function rangeOf(all) {
 }
 
 /**
- * @param {import('./places.js').Place} name
- * @param {import('./places.js').TargetView} view
+ * @param {Place} name
+ * @param {TargetView} view
  * @param {number} y
  * @param {(n: number) => number} px
  * @param {number} width

@@ -1,32 +1,7 @@
 /** A line chart in its figure, drawn in real pixels; single values by pointer or arrow keys. */
 import { h, s, speakWhileFocused } from './dom.js';
 import { ticks } from './ticks.js';
-
-/**
- * @typedef {object} Axis
- * @property {string} name
- * @property {[number, number]} range
- * @property {(value: number) => string} format of the ticks
- * @property {(value: number) => string} exact of a single value
- *
- * @typedef {readonly [x: number, y: number | null]} Point null is a gap
- *
- * @typedef {object} Series
- * @property {string} name
- * @property {string} tone
- * @property {readonly Point[]} points by x, ascending
- *
- * @typedef {object} ChartData
- * @property {string} title
- * @property {Axis} x
- * @property {Axis} y
- * @property {readonly Series[]} series
- * @property {{ y: number, name: string, isBelow: boolean } | undefined} [rule] a line across, its name above or below it
- * @property {string | undefined} latest said while no value is pointed at
- * @property {string} empty said where there is no point
- * @property {string} summary for those who do not see the curves
- * @property {boolean} [isPlain] marks the newest points only
- */
+/** @import { ChartData, Series } from './types.ts' */
 
 const HEIGHT = 214;
 const LEFT = 46;

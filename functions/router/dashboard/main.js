@@ -16,6 +16,7 @@ import { startRoutingTables } from './routing-tables.js';
 import { faults, on, tell } from './state.js';
 import { startTimeline } from './timeline.js';
 import { startTopology } from './topology.js';
+/** @import { Part } from './types.ts' */
 
 startTopology();
 startJobList();
@@ -28,7 +29,7 @@ startRoutingTables();
 startReleasesPanel();
 startFaults();
 
-/** @param {import('./state.js').Part} part @param {number} everyMs @param {() => Promise<void>} look */
+/** @param {Part} part @param {number} everyMs @param {() => Promise<void>} look */
 const reading = (part, everyMs, look) =>
   repeat(everyMs, look, (thrown) => {
     faults[part] = thrown === null ? null : asRefusal(thrown);

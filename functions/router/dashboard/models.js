@@ -1,8 +1,7 @@
 /** Reads the models there are, and the releases of those that have changed. */
 import { read } from './api.js';
 import { known, tell } from './state.js';
-
-/** @typedef {import('./state.js').Model} Model */
+/** @import { Model } from './types.ts' */
 
 /** What was read of each model when its releases were. @type {Map<string, string>} */
 const versions = new Map();

@@ -1,8 +1,6 @@
 /** The two places a request goes to, and the targets there are in each. Pure. */
 
-/** @typedef {import('../../../core/contracts/routing.ts').TargetView} TargetView */
-/** @typedef {import('../../../core/contracts/routing.ts').RoutingView} RoutingView */
-/** @typedef {'edge' | 'cloud'} Place */
+/** @import { Place, RoutingView, TargetView } from './types.ts' */
 
 /** Told apart by shape too. @type {Readonly<Record<Place, { sign: string, name: string }>>} */
 export const PLACES = { edge: { sign: '●', name: 'Edge' }, cloud: { sign: '◆', name: 'Cloud' } };

@@ -1,5 +1,7 @@
 /** Requests per second, from successive readings of counters. Pure. */
 
+/** @import { Place, Reading } from './types.ts' */
+
 /** How long readings are kept, in seconds. */
 export const WINDOW_S = 180;
 
@@ -8,14 +10,6 @@ const GAP_S = 20;
 
 /** Readings that a rate is taken over. */
 const SMOOTHED = 3;
-
-/**
- * @typedef {object} Reading
- * @property {number} at seconds, monotonic
- * @property {number} edge requests since the isolate began
- * @property {number} cloud
- * @property {boolean} isNew nothing before it counts: another isolate's smaller counters, or a gap
- */
 
 /**
  * @param {readonly Reading[]} readings
@@ -35,7 +29,7 @@ export function withReading(readings, next) {
 /**
  * Over the last few readings up to `index`.
  * @param {readonly Reading[]} readings
- * @param {import('./places.js').Place} place
+ * @param {Place} place
  */
 export function rateAt(readings, place, index = readings.length - 1) {
   const last = readings[index];

@@ -3,9 +3,7 @@ import { byId, h, pill, time } from './dom.js';
 import { ago, bytes, figure, headline, significant } from './format.js';
 import { known, on } from './state.js';
 import { fillTable } from './table.js';
-
-/** @typedef {import('./state.js').Model} Model */
-/** @typedef {import('./state.js').Release} Release */
+/** @import { Model, Release } from './types.ts' */
 
 /**
  * @param {string} metric

@@ -5,12 +5,13 @@ import { createLineChart } from './line-chart.js';
 import { PLACES, PLACE_NAMES } from './places.js';
 import { WINDOW_S, rateAt } from './rates.js';
 import { known, on } from './state.js';
+/** @import { ChartData, Place, Routing } from './types.ts' */
 
-/** @param {import('./places.js').Place} place @param {string} text */
+/** @param {Place} place @param {string} text */
 export const key = (place, text) =>
   h('span', { class: 'key', 'data-tone': place }, sign(PLACES[place].sign), text);
 
-/** @param {NonNullable<import('./state.js').Known['routing']>} routing */
+/** @param {Routing} routing */
 function drawSplit({ places }) {
   const total = places.edge.requests + places.cloud.requests;
   const share = { edge: places.edge.requests / total, cloud: places.cloud.requests / total };
@@ -27,7 +28,7 @@ function drawSplit({ places }) {
   );
 }
 
-/** @returns {import('./line-chart.js').ChartData} */
+/** @returns {ChartData} */
 function ratesNow() {
   const { readings } = known;
   const now = readings.at(-1)?.at ?? 0;

@@ -5,10 +5,9 @@ import { lateness, placeOf, targetsToShow, titleOf } from './places.js';
 import { key } from './routing-panel.js';
 import { known, on } from './state.js';
 import { fillTable } from './table.js';
+/** @import { RoutingView, TargetView } from './types.ts' */
 
-/** @typedef {import('./state.js').RoutingView} RoutingView */
-
-/** @param {import('./places.js').TargetView} view */
+/** @param {TargetView} view */
 function stateOf({ configured, state }) {
   if (!configured) return pill('', '–', 'not configured');
   return state === 'healthy' ? pill('train', '✓', 'healthy') : pill('bad', '✕', 'ejected');

@@ -1,9 +1,10 @@
 /** Tables. The roles keep one a table where the style lays it out as cards. */
 import { h } from './dom.js';
+/** @import { Child } from './dom.js' */
 
 /**
  * @template Row
- * @typedef {readonly [name: string, cell: (row: Row) => import('./dom.js').Child | import('./dom.js').Child[], kind?: string]} Column
+ * @typedef {readonly [name: string, cell: (row: Row) => Child | Child[], kind?: string]} Column
  */
 
 /**

@@ -5,9 +5,8 @@ import { ticks } from './ticks.js';
 import { isTold, secondsOf } from './timeline-items.js';
 import { layoutOf, rowNames, summaryOf } from './timeline-layout.js';
 import { markOf, patterns } from './timeline-marks.js';
+/** @import { Item, JobTimeline } from './types.ts' */
 
-/** @typedef {import('./timeline-items.js').JobTimeline} JobTimeline */
-/** @typedef {import('./timeline-items.js').Item} Item */
 /** @typedef {import('./timeline-layout.js').Layout} Layout */
 
 /** Every other round has a ground of its own, from the commit before it to its own; each commit a line. */

@@ -2,37 +2,8 @@
  * What there is to draw of a timeline: executions, waits, what is missing, merges. Pure. Times are Unix seconds.
  */
 import { clock, took } from './format.js';
-
-/** @typedef {import('../../../core/contracts/timeline.ts').JobTimeline} JobTimeline */
-/** @typedef {import('../../../core/contracts/timeline.ts').TrainTimeline} TrainTimeline */
-/** @typedef {import('../../../core/contracts/timeline.ts').TimelineRound} TimelineRound */
-/** @typedef {import('../../../core/contracts/timeline.ts').TimelineShard} TimelineShard */
-/** @typedef {import('../../../core/contracts/timeline.ts').TimelinePart} TimelinePart */
-/** @typedef {import('../../../core/contracts/timeline.ts').Ran} Ran */
-/** @typedef {{ readonly row: number, readonly lane: number }} Place a row of the chart, and which of its lanes */
-/** @typedef {readonly [name: string, state: string, began: string | null, took: string, where: string, notes: string]} Cells */
-
 /**
- * @typedef {object} Bare a wait before an execution, or the link between two
- * @property {'wait' | 'link'} kind
- * @property {number} from
- * @property {number} to
- * @property {number} row
- * @property {number} lane
- *
- * @typedef {object} Told what can be pointed at, and is in the table
- * @property {'bar' | 'late' | 'wait' | 'open' | 'gone' | 'commit'} kind `late`: refused; `wait`: done, nobody knows when
- * @property {number} from
- * @property {number} to
- * @property {number} row
- * @property {number} lane
- * @property {string} [tone]
- * @property {'copy' | 'again'} [pattern]
- * @property {string} [label] where there is room in the bar
- * @property {string} words
- * @property {Cells} cells
- *
- * @typedef {Bare | Told} Item
+ * @import { Item, JobTimeline, Ran, Spot, TimelinePart, TimelineRound, TimelineShard, Told, TrainTimeline } from './types.ts'
  */
 
 /** @param {string} at */
@@ -71,7 +42,7 @@ function lookOf({ copy, attempt }, isLate) {
  * Each goes on where the one before ended.
  * @param {string} name
  * @param {TimelineShard | TimelinePart} of
- * @param {Place} place
+ * @param {Spot} place
  * @param {number | undefined} announced of a shard: when it was queued
  * @returns {Item[]}
  */
@@ -117,7 +88,7 @@ const endOf = ({ startedAt, seconds }) => secondsOf(startedAt) + seconds;
  * What is to say of a shard beside its executions.
  * @param {string} name
  * @param {TimelineShard} shard
- * @param {Place} place
+ * @param {Spot} place
  * @param {number} from
  * @param {number} to
  * @param {boolean} isOver the job
@@ -144,7 +115,7 @@ function rest(name, { state, ran, reason }, place, from, to, isOver) {
   ];
 }
 
-/** @param {TimelineRound} round @param {string} committedAt @param {Place} place @returns {Told} */
+/** @param {TimelineRound} round @param {string} committedAt @param {Spot} place @returns {Told} */
 function commitOf({ round, mergeSeconds, mergers }, committedAt, place) {
   const closed = secondsOf(committedAt);
   const from = closed - (mergeSeconds ?? 0) / mergers;

@@ -1,9 +1,7 @@
 /** Where a timeline's items go, and what it says in a sentence. Pure. Times are Unix seconds, lengths pixels. */
 import { plural, took } from './format.js';
 import { secondsOf } from './timeline-items.js';
-
-/** @typedef {import('./timeline-items.js').JobTimeline} JobTimeline */
-/** @typedef {import('./timeline-items.js').Item} Item */
+/** @import { Item, JobTimeline } from './types.ts' */
 
 const LEFT = 50;
 const RIGHT = 12;

@@ -1,7 +1,7 @@
 /** The shapes of a timeline, and the legend of those that it has. */
 import { h, s } from './dom.js';
+/** @import { Item } from './types.ts' */
 
-/** @typedef {import('./timeline-items.js').Item} Item */
 /** @typedef {{ x: number, y: number, width: number, height: number }} Bar */
 /** @typedef {{ kind: string, tone?: string, pattern?: string }} Look */
 

@@ -9,6 +9,7 @@ import { drawTimelineChart } from './timeline-chart.js';
 import { isTold, itemsOf } from './timeline-items.js';
 import { totalOf } from './timeline-layout.js';
 import { legendOf } from './timeline-marks.js';
+/** @import { JobTimeline, Told } from './types.ts' */
 
 /** Rounds that there is room for on a narrow screen. */
 const NARROW_ROUNDS = 6;
@@ -26,11 +27,11 @@ const [back, onward] = /** @type {[HTMLButtonElement, HTMLButtonElement]} */ (
   /** @type {unknown} */ (figure.querySelectorAll('.turn button'))
 );
 
-/** @type {import('./timeline-items.js').JobTimeline | null} */
+/** @type {JobTimeline | null} */
 let data = null;
 /** Round, or part, that was asked for; undefined: the newest. @type {number | undefined} */
 let first;
-/** @type {import('./timeline-items.js').Told[]} */
+/** @type {Told[]} */
 let told = [];
 /** Of `told`. @type {number | null} */
 let at = null;
@@ -87,7 +88,7 @@ function draw() {
   drawTable();
 }
 
-/** @param {import('./timeline-items.js').JobTimeline} timeline */
+/** @param {JobTimeline} timeline */
 function drawTurn(timeline) {
   const total = totalOf(timeline);
   const next = timeline.first + timeline.page.length;

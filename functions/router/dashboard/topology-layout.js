@@ -1,7 +1,6 @@
 /** The system's nodes and links, and two layouts of them, as tables. */
 
-/** @typedef {'client' | 'router' | 'edge' | 'cloud' | 'jobs' | 'queue' | 'fleet' | 'bucket'} NodeName */
-/** @typedef {'request' | 'edge' | 'cloud' | 'submit' | 'task' | 'work' | 'result' | 'edge-model' | 'cloud-model'} LinkName */
+/** @import { Diagram, LinkName, NodeName } from './types.ts' */
 
 /** @type {Readonly<Record<NodeName, { name: string, sub: string, tone: string }>>} */
 export const NODES = {
@@ -28,18 +27,7 @@ export const LINK_TONES = {
   'cloud-model': 'cloud',
 };
 
-/**
- * @typedef {readonly [x: number, y: number, width: number, height: number]} Box
- * @typedef {readonly [path: string, x: number, y: number, anchor?: 'start' | 'middle']} Link where its text is
- *
- * @typedef {object} Layout
- * @property {readonly [number, number]} size
- * @property {Readonly<Record<string, Box>>} regions
- * @property {Readonly<Record<NodeName, Box>>} nodes
- * @property {Readonly<Record<LinkName, Link>>} links
- */
-
-/** @type {Layout} */
+/** @type {Diagram} */
 // prettier-ignore
 export const WIDE = {
   size: [1200, 366],
@@ -61,7 +49,7 @@ export const WIDE = {
   },
 };
 
-/** @type {Layout} */
+/** @type {Diagram} */
 // prettier-ignore
 export const TALL = {
   size: [380, 660],

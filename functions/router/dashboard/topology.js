@@ -3,9 +3,7 @@ import { conditionOf } from './condition.js';
 import { byId, narrow, s } from './dom.js';
 import { faults, known, on } from './state.js';
 import { LINK_TONES, NODES, TALL, WIDE } from './topology-layout.js';
-
-/** @typedef {import('./topology-layout.js').NodeName} NodeName */
-/** @typedef {import('./topology-layout.js').LinkName} LinkName */
+/** @import { Box, Link, LinkName, NodeName } from './types.ts' */
 
 /** Of the tall layout: one line of facts, and no room for what they run on. */
 const FLAT = ['client', 'router', 'bucket'];
@@ -37,7 +35,7 @@ const arrowheads = () =>
     ),
   );
 
-/** @param {LinkName} name @param {import('./topology-layout.js').Link} link */
+/** @param {LinkName} name @param {Link} link */
 function createLink(name, [d, x, y, anchor = 'middle']) {
   const path = s('path', { d });
   const text = s('text', { x, y, 'text-anchor': anchor });
@@ -46,7 +44,7 @@ function createLink(name, [d, x, y, anchor = 'middle']) {
   return group;
 }
 
-/** @param {NodeName} name @param {import('./topology-layout.js').Box} box @param {boolean} isTall */
+/** @param {NodeName} name @param {Box} box @param {boolean} isTall */
 function createNode(name, [x, y, width, height], isTall) {
   const isBucket = name === 'bucket';
   const isFlat = isTall && FLAT.includes(name);
