@@ -1,5 +1,5 @@
 /** Each part says what it lacks and what to do, and keeps what it last knew; what cannot be read is not called empty. */
-import { hasToken, useToken } from './api.js';
+import { useToken } from './api.js';
 import { byId, h, say, sign } from './dom.js';
 import { faults, known, on, tell } from './state.js';
 /** @import { Child } from './dom.js' */
@@ -15,11 +15,11 @@ const CLOUD_HALF = () => [
   h('code', {}, 'JOBS_URL'),
   ' point to it?',
 ];
-/** What to do, by the answer's status. @type {Readonly<Record<number, () => Child[]>>} */
+/** What to do, by the answer's status. @type {Readonly<Record<number, (token: number) => Child[]>>} */
 const HELP = {
   0: () => ['Is it running? Start it with ', h('code', {}, 'npm start'), '.'],
-  401: () => [
-    hasToken() ? 'The access token was not accepted.' : 'This deployment asks for an access token.',
+  401: (token) => [
+    token > 0 ? 'The access token was not accepted.' : 'This deployment asks for an access token.',
     tokenForm(),
   ],
   403: () => ['The access token may not read this.', tokenForm()],
@@ -40,14 +40,12 @@ function tokenForm() {
   form.addEventListener('submit', (event) => {
     event.preventDefault();
     useToken(input.value);
-    for (const part of PARTS) shown[part] = '';
     tell('refresh');
   });
   return form;
 }
 
-/** What each part's notice says now: drawn anew only where it changes, a token may be half typed. */
-/** @type {Record<Part, string>} */
+/** What each notice says: drawn anew only where that changes, a token may be half typed. @type {Record<Part, string>} */
 const shown = { routing: '', jobs: '', models: '' };
 
 function drawNotices() {
@@ -62,7 +60,7 @@ function drawNotices() {
   };
   for (const part of PARTS) {
     const fault = isAll && part !== broken[0] ? null : faults[part];
-    const text = fault === null ? '' : `${fault.status} ${fault.message} ${isAll}`;
+    const text = fault === null ? '' : `${fault.status} ${fault.message} ${fault.token} ${isAll}`;
     if (text === shown[part]) continue;
     shown[part] = text;
     const what = isAll ? 'Nothing can be read' : `${TITLES[part]} cannot be read`;
@@ -76,7 +74,7 @@ function drawNotices() {
               'div',
               { class: 'notice' },
               `${what}: ${fault.message}. `,
-              ...(HELP[fault.status]?.() ?? []),
+              ...(HELP[fault.status]?.(fault.token) ?? []),
               isKnown[part] ? ' What is shown was known before.' : '',
             ),
           ]),

@@ -38,8 +38,11 @@ export type Routing = RoutingView & { readonly places: Readonly<Record<Place, Ta
 /** What is read on its own, and fails on its own. */
 export type Part = 'routing' | 'jobs' | 'models';
 export type Topic = Part | 'job' | 'following' | 'faults' | 'refresh';
-/** Why a part cannot be read now: the status of HTTP, 0 where there is no answer. */
-export type Faults = Record<Part, { readonly status: number; readonly message: string } | null>;
+/** Why a part cannot be read now: see Refusal in api.js. */
+export type Faults = Record<
+  Part,
+  { readonly status: number; readonly message: string; readonly token: number } | null
+>;
 
 export interface Known {
   routing: Routing | null;

@@ -121,7 +121,7 @@ describe('the condition of the system', () => {
     const off = conditionOf({ ...nothing, routing: routed(OFF) }, FINE);
     expect(off.nodes.cloud).toEqual(['off', ['not configured']]);
     expect(off.links['cloud-model'][0]).toBe('off');
-    const fault = (status: number) => Object.assign(new Error('no'), { status });
+    const fault = (status: number) => ({ status, message: 'no', token: 0 });
     const down = conditionOf(nothing, { routing: fault(0), jobs: fault(502), models: null });
     expect([down.nodes.router, down.nodes.jobs]).toEqual([
       ['bad', ['no answer']],
