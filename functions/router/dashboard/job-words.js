@@ -73,7 +73,8 @@ export function outcome(job) {
 /** @param {JobView & { kind: 'train' }} job @returns {Tile[]} */
 function trainingTiles(job) {
   const epoch = job.history.at(-1)?.epoch ?? 0;
-  const isCounted = epoch > 0 && job.bytes !== null;
+  const moved =
+    epoch === 0 || job.bytes === null ? undefined : bytes((job.bytes.up + job.bytes.down) / epoch);
   return [
     ['Rounds', count(job.round), job.rounds > 0 ? `of ${count(job.rounds)}` : ''],
     ['Epochs', epoch.toFixed(epoch % 1 === 0 ? 0 : 1), `of ${count(job.epochs)}`],
@@ -84,9 +85,7 @@ function trainingTiles(job) {
       `of ${count(job.shards)}`,
     ),
     ['Throughput', short(job.samplesPerSecond), 'samples/s'],
-    ...(isCounted && job.bytes !== null
-      ? tile(true, 'Moved', bytes((job.bytes.up + job.bytes.down) / epoch), 'an epoch')
-      : []),
+    ...(moved === undefined ? [] : tile(true, 'Moved', moved, 'an epoch')),
   ];
 }
 

@@ -112,9 +112,10 @@ async function turn(way) {
 
 /** Only while it is looked at: it may be long. */
 function drawTable() {
+  if (!details.open) return;
   const rows = told.map(({ cells }) => cells);
   const text = JSON.stringify(rows);
-  if (!details.open || tabled === text) return;
+  if (tabled === text) return;
   tabled = text;
   fillTable(
     find(details, 'table'),
