@@ -2,7 +2,7 @@
 import type { Precision } from '../contracts/strategy.ts';
 import { Fault } from '../errors.ts';
 import type { TensorValue } from '../tensors/tensor.ts';
-import { float16Bits, float16Value } from './float16.ts';
+import { float16Bits, float16Values } from './float16.ts';
 
 /** Elements that share a scale in `int8`: 1.6 % more bytes, and one outlier spoils few. */
 export const BLOCK = 256;
@@ -26,7 +26,8 @@ const ENCODE: Readonly<Record<Precision, (values: Float32Array<ArrayBuffer>) => 
     // A power of two is exact: what is largest comes to lie between 2^14 and 2^15, where nothing overflows.
     const largest = magnitude(values, 0, values.length);
     const scale = largest === 0 ? 1 : clampedPower(exponentOf(largest) - 14);
-    const bits = Uint16Array.from(values, (value) => float16Bits(value / scale));
+    const bits = new Uint16Array(values.length);
+    for (let i = 0; i < bits.length; i++) bits[i] = float16Bits(values[i]! / scale);
     return { values: vector(bits, 'U16'), scales: vector(Float32Array.of(scale), 'F32') };
   },
   int8(values) {
@@ -59,7 +60,7 @@ export function decodeDense({ values, scales }: Dense, length: number): Float32A
   if (data.length === length) {
     if (data instanceof Float32Array) return data as Float32Array<ArrayBuffer>;
     if (data instanceof Uint16Array && scale instanceof Float32Array && scale.length === 1)
-      return Float32Array.from(data, (bits) => float16Value(bits) * scale[0]!);
+      return fromFloat16(data, scale[0]!);
     if (data instanceof Int8Array && scale instanceof Float32Array && scale.length === blocks(length)) {
       const decoded = new Float32Array(length);
       for (let i = 0; i < length; i++) decoded[i] = data[i]! * scale[Math.floor(i / BLOCK)]!;
@@ -67,6 +68,13 @@ export function decodeDense({ values, scales }: Dense, length: number): Float32A
     }
   }
   throw new Fault('invalid', `${data.length} values of ${values.dtype} are no vector of ${length}`);
+}
+
+function fromFloat16(bits: Uint16Array, scale: number): Float32Array<ArrayBuffer> {
+  const table = float16Values();
+  const values = new Float32Array(bits.length);
+  for (let i = 0; i < values.length; i++) values[i] = table[bits[i]!]! * scale;
+  return values;
 }
 
 const blocks = (length: number) => Math.ceil(length / BLOCK);

@@ -29,3 +29,9 @@ export function float16Value(bits: number): number {
   if (exponent === 0) return sign * fraction * 2 ** -24;
   return sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
+
+let table: Float32Array | undefined;
+
+/** {@link float16Value} of all bits there are: 256 KiB, made when it is first wanted. */
+export const float16Values = (): Float32Array =>
+  (table ??= Float32Array.from({ length: 0x1_0000 }, (_, bits) => float16Value(bits)));

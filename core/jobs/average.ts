@@ -48,7 +48,7 @@ export function meanOf<U extends Share>(
     if (!isFinite)
       throw new Fault('unprocessable', `the update of shard ${shard} is not finite: training diverged`);
   }
-  return Float32Array.from(sum);
+  return new Float32Array(sum);
 }
 
 /** `sum += weight · values` from `start` to `end`. @returns false where a value is not finite. */

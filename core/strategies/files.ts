@@ -7,6 +7,7 @@ import { compress, type Residual } from '../compression/feedback.ts';
 import { Fault } from '../errors.ts';
 import type { TrainingState } from '../jobs/state.ts';
 import { decodeSafetensors, encodeSafetensors } from '../tensors/safetensors.ts';
+import { allFinite } from '../tensors/finite.ts';
 import type { TensorValue } from '../tensors/tensor.ts';
 import type { Slice } from './slices.ts';
 import type { Strategy, Update } from './strategy.ts';
@@ -75,7 +76,7 @@ export function encodeUpdate(
   { compression }: Pick<Strategy, 'compression'>,
   slices: readonly Slice[],
 ): Record<string, TensorValue>[] {
-  if (compression !== undefined && !Object.values(vectors).every((vector) => vector.every(Number.isFinite)))
+  if (compression !== undefined && !Object.values(vectors).every(allFinite))
     throw new Fault('unprocessable', `the update of shard ${shard} is not finite: training diverged`);
   return slices.map(({ start, end, trained }) => {
     const cut = (vector: Float32Array<ArrayBuffer>) => vector.subarray(start, end);

@@ -5,6 +5,7 @@ import { meanOf } from '../jobs/average.ts';
 import { clipScale, sumOfSquares } from '../optimizers/clip.ts';
 import { createOptimizer } from '../optimizers/optimizer.ts';
 import { learningRateAt } from '../optimizers/schedule.ts';
+import { allFinite } from '../tensors/finite.ts';
 import type { Strategy, Update } from './strategy.ts';
 
 function vectorOf(name: string): (update: Update) => Float32Array {
@@ -64,7 +65,7 @@ export function directionStep(options: DirectionStep): Pick<Strategy, 'slots' | 
       });
       parameters.set(mean.subarray(trained), trained);
       // Finite directions may still add up to an infinity.
-      if (!parameters.every(Number.isFinite))
+      if (!allFinite(parameters))
         throw new Fault('unprocessable', 'the merged parameters are not finite: training diverged');
       return {
         parameters,
