@@ -1,6 +1,6 @@
 /** The fleet's own handlers over a store and a queue in this process: a queue that may disturb, by a seeded draw. */
 import { nativeRuntime } from '../cloud/adapters/onnxruntime.ts';
-import { recent, shardCache } from '../cloud/training/caches.ts';
+import { recent, shardCache, sized } from '../cloud/training/caches.ts';
 import type { FleetContext } from '../cloud/training/context.ts';
 import { dispatch } from '../cloud/training/dispatch.ts';
 import { loseShard } from '../cloud/training/lost.ts';
@@ -39,6 +39,8 @@ export interface RunOptions {
   readonly loseAt?: number;
   /** Shards that no retry mends. */
   readonly isLost?: (task: Task) => boolean;
+  /** Milliseconds that its function always has left: with few, a merge gets a message of its own. Default: enough. */
+  readonly remainingMs?: number;
   /** Sees every task before it is handled. */
   readonly onTask?: (task: Task) => unknown;
 }
@@ -60,6 +62,7 @@ export async function runInProcess(
     disturb,
     loseAt,
     isLost,
+    remainingMs,
     onTask,
   }: RunOptions = {},
 ): Promise<Course> {
@@ -89,6 +92,7 @@ export async function runInProcess(
       rows: shardCache(1e9),
       programs,
       states: recent<TrainingState>(4),
+      updates: sized(64 * 1024 * 1024),
       documents: recent<unknown>(64),
       sessions: recent(2),
     },
@@ -109,12 +113,17 @@ export async function runInProcess(
     if (disturb !== undefined && disturb.uniform() < TWICE) messages.push(message);
     const { task, redelivered } = message;
     await onTask?.(task);
-    if (task.kind === 'shard' && isLost?.(task)) {
-      await loseShard(context, task, new Fault('unprocessable', 'poisoned'));
-      continue;
-    }
     try {
-      await dispatch(context, JSON.stringify(task), { messageId: 'm', redelivered, lastChance: false });
+      if (task.kind === 'shard' && isLost?.(task)) {
+        await loseShard(context, task, new Fault('unprocessable', 'poisoned'));
+        continue;
+      }
+      await dispatch(context, JSON.stringify(task), {
+        messageId: 'm',
+        redelivered,
+        lastChance: false,
+        ...(remainingMs === undefined ? {} : { remainingMs: () => remainingMs }),
+      });
     } catch (thrown) {
       if (disturb === undefined) throw thrown;
       messages.push({ task, redelivered: true });

@@ -1,6 +1,6 @@
 import type { Columns } from '../../core/datasets/columns.ts';
 import type { ShardCache } from '../../core/datasets/read.ts';
-import type { Cache } from './context.ts';
+import type { Cache, SizedCache } from './context.ts';
 
 /** Keeps the most recently used `capacity` entries. */
 export function recent<T>(capacity: number, evicted: (value: T) => void = () => {}): Cache<T> {
@@ -42,21 +42,24 @@ export function loadOnce<T>(cache: Cache<Promise<T>>, key: string, load: () => P
   return loading;
 }
 
-/** Keeps decoded dataset shards up to `capacity` bytes, most recently used first. */
-export function shardCache(capacity: number): ShardCache {
-  const entries = new Map<string, { shard: Columns; bytes: number }>();
+/** Decoded dataset shards, by SHA-256. */
+export const shardCache = (capacity: number): ShardCache => sized<Columns>(capacity);
+
+/** Keeps what never changes under its key, up to `capacity` bytes, most recently used first. */
+export function sized<T>(capacity: number): SizedCache<T> {
+  const entries = new Map<string, { value: T; bytes: number }>();
   let held = 0;
   return {
-    get(sha256) {
-      const entry = entries.get(sha256);
+    get(key) {
+      const entry = entries.get(key);
       if (entry === undefined) return undefined;
-      entries.delete(sha256);
-      entries.set(sha256, entry);
-      return entry.shard;
+      entries.delete(key);
+      entries.set(key, entry);
+      return entry.value;
     },
-    set(sha256, shard, bytes) {
-      if (bytes > capacity || entries.has(sha256)) return;
-      entries.set(sha256, { shard, bytes });
+    set(key, value, bytes) {
+      if (bytes > capacity || entries.has(key)) return;
+      entries.set(key, { value, bytes });
       held += bytes;
       for (const [oldest, entry] of entries) {
         if (held <= capacity) break;

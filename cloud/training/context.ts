@@ -6,7 +6,7 @@ import type { InferenceRuntime, ModelSession } from '../../core/inference/runtim
 import type { TrainingState } from '../../core/jobs/state.ts';
 import type { DeadLetters } from '../../core/queue/dead-letters.ts';
 import type { TaskQueue } from '../../core/queue/task-queue.ts';
-import type { ObjectStore } from '../../core/storage/object-store.ts';
+import type { ObjectStore, StoredObject } from '../../core/storage/object-store.ts';
 import type { Telemetry } from '../../core/telemetry/log.ts';
 import type { TrainingProgram } from './engine/program.ts';
 import type { Meter } from './metering.ts';
@@ -43,6 +43,8 @@ export interface FleetCaches {
   readonly sessions: Cache<LoadedModel>;
   /** Training states by SHA-256: the merger's result is the next round's base. */
   readonly states: Cache<TrainingState>;
+  /** Updates that this function wrote, by key: a merge need not read them back. Default: it keeps none. */
+  readonly updates?: SizedCache<WrittenUpdate>;
   /** Immutable JSON of jobs and rounds by key. */
   readonly documents: Cache<unknown>;
 }
@@ -58,6 +60,14 @@ export interface Cache<T> {
   set(key: string, value: T): void;
   delete(key: string): void;
 }
+
+export interface SizedCache<T> {
+  get(key: string): T | undefined;
+  set(key: string, value: T, bytes: number): void;
+}
+
+/** As the object has it: one that was created never changes. */
+export type WrittenUpdate = Pick<StoredObject, 'body' | 'metadata'>;
 
 /** What a message's delivery says of it. */
 export interface Delivery {

@@ -2,7 +2,15 @@
 import type { z } from 'zod';
 import type { AcceptedFanOut } from '../../core/contracts/fan-out.ts';
 import { AcceptedJob, AnyAcceptedJob, JobPlan, type Part, RoundCommit } from '../../core/contracts/job.ts';
-import { jobPlanKey, jobResultKey, jobSpecKey, roundCommitKey } from '../../core/contracts/keys.ts';
+import type { DatasetManifest } from '../../core/contracts/dataset.ts';
+import {
+  datasetKey,
+  jobPlanKey,
+  jobResultKey,
+  jobSpecKey,
+  roundCommitKey,
+} from '../../core/contracts/keys.ts';
+import { readManifest } from '../../core/datasets/read.ts';
 import { Fault } from '../../core/errors.ts';
 import { type ControlState, readControl, UNTOUCHED } from '../../core/jobs/control.ts';
 import { isTraining } from '../../core/jobs/look.ts';
@@ -51,6 +59,17 @@ export async function plannedJob(context: FleetContext, job: string): Promise<Jo
   const plan = await jobPlan(context, job);
   if (plan === undefined) throw new Fault('unavailable', `job ${job} has no plan yet`);
   return plan;
+}
+
+/** Of the version that is planned with. */
+export async function plannedDataset(context: FleetContext, { dataset }: JobPlan): Promise<DatasetManifest> {
+  const { name, version } = dataset;
+  const key = datasetKey(name, version);
+  const known = context.caches.documents.get(key);
+  if (known !== undefined) return known as DatasetManifest;
+  const manifest = await readManifest(context.store, name, version);
+  context.caches.documents.set(key, manifest);
+  return manifest;
 }
 
 export function roundCommit(

@@ -9,13 +9,15 @@ import { sqsDeadLetters } from '../adapters/sqs-dead-letters.ts';
 import { createSqsClient, sqsQueue, TRACEPARENT } from '../adapters/sqs-queue.ts';
 import { PRICES } from '../../core/costs/prices.ts';
 import { refreshing } from '../../core/storage/refresh.ts';
-import { recent, shardCache } from './caches.ts';
+import { recent, shardCache, sized } from './caches.ts';
 import type { FleetContext, LoadedModel } from './context.ts';
 import { dispatch } from './dispatch.ts';
 import type { TrainingProgram } from './engine/program.ts';
 
 /** Decoded dataset shards a warm function keeps. A tenth of the smallest memory we deploy with would be 180 MB. */
 const ROW_CACHE_BYTES = 256 * 1024 * 1024;
+/** Updates it wrote itself, until the merge of their round. */
+const UPDATE_CACHE_BYTES = 64 * 1024 * 1024;
 
 /** Characters: eight hexadecimal digits of Lambda's, or a local function's name and number. */
 const PLACE_LENGTH = 16;
@@ -59,6 +61,7 @@ function createContext(environment: NodeJS.ProcessEnv): FleetContext {
       }),
       sessions: recent<LoadedModel>(2, ({ session }) => void session.release().catch(() => {})),
       states: recent(4),
+      updates: sized(UPDATE_CACHE_BYTES),
       documents: recent(64),
     },
   };

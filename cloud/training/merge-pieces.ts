@@ -127,7 +127,7 @@ async function makeSlice(
   const { sha256: base } = await startOfRound(context, plan, round);
   const present = await Promise.all(
     members.shards.map(async ({ shard }) => {
-      const update = await presentUpdate(store, job, round, shard, base);
+      const update = await presentUpdate(context, job, round, shard, base);
       if (update === undefined) throw new Fault('unavailable', `update ${shard} of round ${round} is gone`);
       return update;
     }),
@@ -208,6 +208,7 @@ export async function announceMerge(
   { job, slices = [] }: JobPlan,
   round: number,
   { partial }: Pick<Extract<Task, { kind: 'merge' }>, 'partial'> = {},
+  delaySeconds = 0,
 ): Promise<void> {
   const merge = { v: 1, kind: 'merge', job, round } as const;
   const isSettled = slices.length > 0 && (await store.head(roundMembersKey(job, round))) !== undefined;
@@ -215,7 +216,8 @@ export async function announceMerge(
     isSettled ? slices.map((_, slice) => store.head(mergedSliceKey(job, round, slice))) : [],
   );
   const missing = done.flatMap((each, slice) => (each === undefined ? [{ ...merge, slice }] : []));
-  await queue.send(missing.length > 0 ? missing : [{ ...merge, ...(partial ? { partial } : {}) }]);
+  const tasks = missing.length > 0 ? missing : [{ ...merge, ...(partial ? { partial } : {}) }];
+  await queue.send(tasks, { delaySeconds });
 }
 
 /** Mergers must not differ in what they merge, so the first to see the round complete says it for all. */

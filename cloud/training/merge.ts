@@ -51,21 +51,35 @@ export async function mergeRound(
     plannedJob(context, job),
   ]);
   if (ended) return;
-  if (commit === undefined) {
-    // Of rounds that overlap this one may be complete first: who commits the one before announces this merge again.
-    if (plan.staleness !== undefined && !(await isCommitted(context, job, round - 1))) return;
-    const start = await startOfRound(context, plan, round);
-    const updates = await readUpdates(context, plan, round, start);
-    // A shard is missing: its own task announces the merge again, or the watch does.
-    if (updates.length < (partial ? quorumOf(accepted, plan) : plan.shards.length)) return;
-    const commitment = await commitRound(context, { accepted, plan, round, start }, updates, delivery);
-    if (commitment === 'later' || (commitment === 'refused' && !delivery.redelivered)) return;
-  } else if (!delivery.redelivered) {
-    // Who committed announces the next round. Announcing twice here would double the messages with every round.
-    return;
-  }
+  if (commit === undefined) return mergeOpen(context, accepted, plan, { job, round, partial }, delivery);
+  // Who committed announces the next round. Announcing twice here would double the messages with every round.
+  if (delivery.redelivered && !(await stopIfDue(context, job, commit.spent)))
+    await announceNext(context, accepted, plan, round, true);
+}
+
+/** Of a round that has no commit yet, as far as the caller knows; whether the job has ended is asked on the way. */
+export async function mergeOpen(
+  context: FleetContext,
+  accepted: AcceptedJob,
+  plan: JobPlan,
+  { job, round, partial }: MergeTask,
+  delivery: Delivery,
+): Promise<void> {
+  // Of rounds that overlap this one may be complete first: who commits the one before announces this merge again.
+  if (plan.staleness !== undefined && !(await isCommitted(context, job, round - 1))) return;
+  const start = await startOfRound(context, plan, round);
+  const updates = await readUpdates(context, plan, round, start);
+  // A shard is missing: its own task announces the merge again, or the watch does.
+  if (updates.length < (partial ? quorumOf(accepted, plan) : plan.shards.length)) return;
+  // Asked meanwhile: what is announced to a job that has just ended returns at once anyway.
+  const asked = hasEnded(context, job);
+  // Looked at below, where it is known whether there is a commit.
+  asked.catch(() => {});
+  const commitment = await commitRound(context, { accepted, plan, round, start }, updates, delivery);
+  if (commitment === 'later' || (commitment === 'refused' && !delivery.redelivered)) return;
+  if (await asked) return;
   const closed = await roundCommit(context, job, round);
-  if ((await hasEnded(context, job)) || (await stopIfDue(context, job, closed?.spent))) return;
+  if (await stopIfDue(context, job, closed?.spent)) return;
   await announceNext(context, accepted, plan, round, delivery.redelivered);
 }
 
@@ -90,13 +104,13 @@ async function isCommitted(context: FleetContext, job: string, round: number): P
 
 /** Those that are there, in shard order. */
 async function readUpdates(
-  { store }: FleetContext,
+  context: FleetContext,
   plan: JobPlan,
   round: number,
   { sha256 }: Start,
 ): Promise<PresentUpdate[]> {
   const updates = await Promise.all(
-    plan.shards.map((_, shard) => presentUpdate(store, plan.job, round, shard, sha256)),
+    plan.shards.map((_, shard) => presentUpdate(context, plan.job, round, shard, sha256)),
   );
   return updates.filter((update) => update !== undefined);
 }

@@ -16,18 +16,21 @@ export interface Meter {
   read(): TaskMeter;
 }
 
-/** The context as one task sees it: the same store and queue, counted. */
-export function metered(context: FleetContext): FleetContext & { readonly meter: Meter } {
+/**
+ * The context as one task sees it: the same store and queue, counted.
+ * @param message false: the task came without one, in the invocation of another
+ */
+export function metered(context: FleetContext, message = true): FleetContext & { readonly meter: Meter } {
   const { now, memoryGb = 0, place } = context;
   const startedAt = now();
-  const counts = { queueRequests: OWN_QUEUE_REQUESTS, writes: 0, reads: 0 };
+  const counts = { queueRequests: message ? OWN_QUEUE_REQUESTS : 0, writes: 0, reads: 0 };
   const meter: Meter = {
     read() {
       const functionSeconds = Math.max(0, (now().getTime() - startedAt.getTime()) / 1000);
       const gbSeconds = functionSeconds * memoryGb;
       return {
         startedAt: startedAt.toISOString(),
-        usage: { functionSeconds, gbSeconds, invocations: 1, ...counts },
+        usage: { functionSeconds, gbSeconds, invocations: message ? 1 : 0, ...counts },
         executions: [{ at: 0, seconds: functionSeconds, ...(place === undefined ? {} : { place }) }],
       };
     },

@@ -5,7 +5,7 @@ import type { Release } from '../../core/contracts/release.ts';
 import type { Columns } from '../../core/datasets/columns.ts';
 import { outputForm } from '../../core/autodiff/losses/form.ts';
 import { rulesOf } from '../../core/autodiff/training-graph.ts';
-import { readManifest, readRows } from '../../core/datasets/read.ts';
+import { readRows } from '../../core/datasets/read.ts';
 import { checkValues } from '../../core/datasets/value-rule.ts';
 import { Fault } from '../../core/errors.ts';
 import type { ModelSession } from '../../core/inference/runtime.ts';
@@ -16,7 +16,7 @@ import { moveChannel } from '../../core/registry/channels.ts';
 import { publishRelease } from '../../core/registry/releases.ts';
 import { getBlob } from '../../core/storage/blobs.ts';
 import type { FleetContext } from './context.ts';
-import { acceptedJob, hasEnded, plannedJob, roundCommit } from './documents.ts';
+import { acceptedJob, hasEnded, plannedDataset, plannedJob, roundCommit } from './documents.ts';
 import { endJob, stopIfDue } from './ending.ts';
 import { evaluate } from './evaluate.ts';
 import { spentIn, usageOf } from './metering.ts';
@@ -98,8 +98,9 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
 }
 
 /** @throws Fault `unprocessable` where a value is not what the loss is defined for */
-async function heldOutRows({ store }: FleetContext, { spec }: AcceptedJob, plan: JobPlan): Promise<Columns> {
-  const manifest = await readManifest(store, plan.dataset.name, plan.dataset.version);
+async function heldOutRows(context: FleetContext, { spec }: AcceptedJob, plan: JobPlan): Promise<Columns> {
+  const { store } = context;
+  const manifest = await plannedDataset(context, plan);
   const rows = manifest.splits[spec.splits.test]?.rows;
   if (rows === undefined) throw new Fault('unprocessable', `the dataset has no split ${spec.splits.test}`);
   const [held, training] = await Promise.all([

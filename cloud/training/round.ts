@@ -1,6 +1,6 @@
 /** What there is of an open round: updates, shards that are lost, and those nobody knows of. */
 import { LostShard, type AcceptedJob, type JobPlan } from '../../core/contracts/job.ts';
-import { lostShardKey, shardPartKey, shardUpdateKey } from '../../core/contracts/keys.ts';
+import { lostShardKey, roundCommitKey, shardPartKey, shardUpdateKey } from '../../core/contracts/keys.ts';
 import type { Task } from '../../core/contracts/task.ts';
 import { getJson } from '../../core/storage/json.ts';
 import type { ObjectInfo } from '../../core/storage/object-store.ts';
@@ -62,26 +62,40 @@ export const shardTask = (job: string, round: number, shard: number, part: numbe
 /** Updates asked about at a time: most rounds are open, and the first that is missing says so. */
 const ASKED_AT_ONCE = 16;
 
-/** No update is to come any more, and there are enough. */
-async function isSettled(
+/** @returns the round's updates; undefined where another one may come, or they are not enough */
+export async function settledUpdates(
   context: FleetContext,
   accepted: AcceptedJob,
   plan: JobPlan,
   round: number,
-): Promise<boolean> {
+): Promise<readonly ObjectInfo[] | undefined> {
   const quorum = quorumOf(accepted, plan);
   if (quorum < plan.shards.length) {
     const { done, missing } = await roundProgress(context, accepted, plan, round);
-    return missing.length === 0 && done.length >= quorum;
+    return missing.length === 0 && done.length >= quorum ? done : undefined;
   }
+  const all: ObjectInfo[] = [];
   for (let start = 0; start < plan.shards.length; start += ASKED_AT_ONCE) {
     const shards = [...plan.shards.keys()].slice(start, start + ASKED_AT_ONCE);
     const updates = await Promise.all(
       shards.map((shard) => context.store.head(shardUpdateKey(plan.job, round, shard))),
     );
-    if (updates.includes(undefined)) return false;
+    for (const update of updates) {
+      if (update === undefined) return undefined;
+      all.push(update);
+    }
   }
-  return true;
+  return all;
+}
+
+/** Somebody has worked on it. */
+export async function hasBegun({ store }: FleetContext, plan: JobPlan, round: number): Promise<boolean> {
+  const { job } = plan;
+  if ((await store.head(roundCommitKey(job, round))) !== undefined) return true;
+  const updates = await Promise.all(
+    plan.shards.map((_, shard) => store.head(shardUpdateKey(job, round, shard))),
+  );
+  return updates.some((update) => update !== undefined);
 }
 
 /** Of the shards that finish together two may both see the round complete: two merges are harmless. */
@@ -91,8 +105,20 @@ export async function announceMergeIfSettled(
   plan: JobPlan,
   round: number,
 ): Promise<void> {
-  const { job } = plan;
-  if (!(await isSettled(context, accepted, plan, round)) || (await hasEnded(context, job))) return;
-  const partial = quorumOf(accepted, plan) < plan.shards.length ? ({ partial: true } as const) : {};
-  await context.queue.send([{ v: 1, kind: 'merge', job, round, ...partial }]);
+  const updates = await settledUpdates(context, accepted, plan, round);
+  if (updates === undefined || (await hasEnded(context, plan.job))) return;
+  await context.queue.send([mergeOf(accepted, plan, round)]);
 }
+
+/** The merge of those that are in, be it that not all have to be. */
+export const mergeOf = (
+  accepted: AcceptedJob,
+  plan: JobPlan,
+  round: number,
+): Extract<Task, { kind: 'merge' }> => ({
+  v: 1,
+  kind: 'merge',
+  job: plan.job,
+  round,
+  ...(quorumOf(accepted, plan) < plan.shards.length ? { partial: true } : {}),
+});

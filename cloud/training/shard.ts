@@ -4,7 +4,7 @@
  */
 import type { AcceptedJob, JobPlan, ShardReport } from '../../core/contracts/job.ts';
 import { roundCommitKey, shardPartKey, shardUpdateKey } from '../../core/contracts/keys.ts';
-import { readManifest, readRows } from '../../core/datasets/read.ts';
+import { readRows } from '../../core/datasets/read.ts';
 import { stepsOfRound } from '../../core/jobs/schedule.ts';
 import { encodeState, type TrainingState } from '../../core/jobs/state.ts';
 import { createOptimizer } from '../../core/optimizers/optimizer.ts';
@@ -13,10 +13,12 @@ import { getBlob } from '../../core/storage/blobs.ts';
 import type { Strategy } from '../../core/strategies/strategy.ts';
 import { strategyOf } from '../../core/strategies/table.ts';
 import { loadOnce } from './caches.ts';
+import { announceNextIfStill, closeIfSettled } from './close.ts';
 import type { Delivery, FleetContext } from './context.ts';
 import {
   acceptedJob,
   hasEnded,
+  plannedDataset,
   plannedJob,
   readStart,
   readState,
@@ -29,7 +31,7 @@ import { localSteps, type LocalStepsResult, stepGradient } from './engine/local-
 import { loadProgram, type TrainingProgram } from './engine/program.ts';
 import { jobSteps } from './job-steps.ts';
 import { meterSince, mustHandOn, readPart, type ShardPart } from './checkpoint.ts';
-import { announceMergeIfSettled, lastPart, shardTask } from './round.ts';
+import { lastPart, shardTask } from './round.ts';
 import { prepareUpdate, type Sending } from './updates.ts';
 
 export interface ShardTask {
@@ -52,8 +54,11 @@ export async function runShard(context: FleetContext, task: ShardTask, delivery:
     plannedJob(context, job),
   ]);
   // A closed round takes no late update, and an ended job no work.
-  if (ended || committed !== undefined) return;
-  if (await stopIfDue(context, job)) return;
+  if (ended || (await stopIfDue(context, job))) return;
+  if (committed !== undefined) {
+    if (delivery.redelivered) await announceNextIfStill(context, accepted, plan, round);
+    return;
+  }
   if (update === undefined) {
     const part = delivery.redelivered ? await lastPart(context, job, round, shard) : (task.part ?? 0);
     const from = part === 0 ? undefined : await readPart(context, accepted, plan, task, part);
@@ -67,11 +72,13 @@ export async function runShard(context: FleetContext, task: ShardTask, delivery:
         await context.queue.send([shardTask(job, round, shard, part + 1, task.copy)]);
       return;
     }
-    const outcome = await store.put(key, trained.bytes, { condition: 'create', metadata });
+    const { bytes: body } = trained;
+    const outcome = await store.put(key, body, { condition: 'create', metadata });
     // Refused: a second copy of this task was quicker. That one looks whether the round is complete.
     if (outcome.kind === 'refused' && !delivery.redelivered) return;
+    if (outcome.kind === 'written') context.caches.updates?.set(key, { body, metadata }, body.length);
   } else if (!delivery.redelivered) return;
-  await announceMergeIfSettled(context, accepted, plan, round);
+  await closeIfSettled(context, accepted, plan, { round, shard }, delivery);
 }
 
 async function train(
@@ -92,7 +99,7 @@ async function train(
       ? from.state
       : startingState(context, accepted, plan, strategy, start),
     programOf(context, plan),
-    readManifest(context.store, plan.dataset.name, plan.dataset.version).then((manifest) =>
+    plannedDataset(context, plan).then((manifest) =>
       readRows(context.store, manifest, spec.splits.train, range, context.caches.rows),
     ),
   ]);

@@ -19,6 +19,7 @@ import type { Slice } from '../../core/strategies/slices.ts';
 import type { Strategy, Update } from '../../core/strategies/strategy.ts';
 import { decodeSafetensors, encodeSafetensors } from '../../core/tensors/safetensors.ts';
 import type { TensorValue } from '../../core/tensors/tensor.ts';
+import type { FleetContext } from './context.ts';
 import type { Start } from './documents.ts';
 import { putPart, slicesOfPlan } from './parts.ts';
 
@@ -87,14 +88,14 @@ export interface PresentUpdate extends RoundShard {
  * @throws Fault `unprocessable` where it was trained from something else
  */
 export async function presentUpdate(
-  store: ObjectStore,
+  { store, caches }: Pick<FleetContext, 'store' | 'caches'>,
   job: string,
   round: number,
   shard: number,
   base: string,
 ): Promise<PresentUpdate | undefined> {
   const key = shardUpdateKey(job, round, shard);
-  const object = await store.get(key);
+  const object = caches.updates?.get(key) ?? (await store.get(key));
   if (object === undefined) return undefined;
   const { tensors, metadata } = decodeSafetensors(object.body);
   if (metadata['base'] !== base) throw new Fault('unprocessable', `${key} was trained from another state`);

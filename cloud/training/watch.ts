@@ -4,7 +4,7 @@
  * until the round after has begun; core/jobs/looks.ts says why that stays one chain.
  */
 import type { AcceptedJob, JobPlan, RoundCommit } from '../../core/contracts/job.ts';
-import { roundCommitKey, roundLookKey, shardUpdateKey } from '../../core/contracts/keys.ts';
+import { roundLookKey } from '../../core/contracts/keys.ts';
 import type { Task } from '../../core/contracts/task.ts';
 import { claimLook } from '../../core/jobs/looks.ts';
 import { meterOf } from '../../core/jobs/meter.ts';
@@ -17,7 +17,7 @@ import { endJob, stopIfDue, untilDeadline } from './ending.ts';
 import { announceNext } from './merge.ts';
 import { announceMerge } from './merge-pieces.ts';
 import { spentIn } from './metering.ts';
-import { quorumOf, roundProgress } from './round.ts';
+import { hasBegun, quorumOf, roundProgress } from './round.ts';
 
 export type WatchTask = Extract<Task, { kind: 'watch' }>;
 
@@ -147,15 +147,6 @@ async function watchClosed(
   if (claimed === 'last') return;
   const looks = announce || silence >= wait ? look + 1 : look;
   await lookAgain(context, { v: 1, kind: 'watch', job, round, look: looks, number: number + 1 }, wait);
-}
-
-async function hasBegun({ store }: FleetContext, plan: JobPlan, round: number): Promise<boolean> {
-  const { job } = plan;
-  if ((await store.head(roundCommitKey(job, round))) !== undefined) return true;
-  const updates = await Promise.all(
-    plan.shards.map((_, shard) => store.head(shardUpdateKey(job, round, shard))),
-  );
-  return updates.some((update) => update !== undefined);
 }
 
 async function failRound(context: FleetContext, job: string, what: string, silence: number): Promise<void> {

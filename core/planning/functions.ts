@@ -24,7 +24,16 @@ export interface Memory {
   readonly states: string[];
   /** Files of the data set, and their bytes. */
   readonly files: Map<number, number>;
+  /** Updates that it wrote, by round and shard, and their bytes. */
+  readonly updates: Map<string, number>;
 }
+
+const emptyMemory = (): Memory => ({
+  documents: new Set(),
+  states: [],
+  files: new Map(),
+  updates: new Map(),
+});
 
 export interface Execution {
   readonly memory: Memory;
@@ -97,7 +106,7 @@ export function createFunctions<Task>(
     const lane = lanes.take();
     const isWarm = lanes.isWarm(lane, timeline.now());
     const coldStart = isWarm ? 0 : draw(platform.coldStart, random);
-    if (!isWarm) memories.set(lane, { documents: new Set(), states: [], files: new Map() });
+    if (!isWarm) memories.set(lane, emptyMemory());
     counts.executions += 1;
     if (!isWarm) counts.coldStarts += 1;
     const asked = { queueRequests: OWN_QUEUE_REQUESTS, writes: 0, reads: 0 };
@@ -168,7 +177,7 @@ export function createFunctions<Task>(
     lanes.release(lane, timeline.now());
     if (next.value === 'died') {
       // What takes its place is another one, which has read nothing.
-      memories.set(lane, { documents: new Set(), states: [], files: new Map() });
+      memories.set(lane, emptyMemory());
       after(platform.visibility, () => arrive(task, true));
     }
     dispatch();

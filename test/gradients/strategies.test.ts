@@ -191,7 +191,7 @@ describe('rounds that overlap', () => {
     const { plan, commits } = await runInProcess(
       store,
       { ...spec, strategy },
-      { onTask: (task) => seen.push(task) },
+      { onTask: (task) => seen.push(task), remainingMs: 30_000 },
     );
     expect(plan).toMatchObject({ staleness: 2, rounds: 12 });
     const at = (kind: Task['kind'], round: number) =>

@@ -17,18 +17,33 @@ export function* announceRound(job: SimulatedJob, execution: Execution, round: n
   for (let shard = 0; shard < shards; shard++) fleet().enqueue({ kind: 'shard', round, shard });
 }
 
-export function* announceMergeIfSettled(
-  { workload: { shards }, course, fleet }: SimulatedJob,
+/** @returns whether all updates of a round are there */
+export function* isSettled(
+  { workload: { shards }, course }: SimulatedJob,
   execution: Execution,
   round: number,
-): Work {
+): Generator<number, boolean, void> {
   const { done } = course.rounds[round]!;
   for (let first = 0; first < shards; first += ASKED_AT_ONCE) {
     const asked = Array.from({ length: Math.min(ASKED_AT_ONCE, shards - first) }, (_, i) => first + i);
     yield execution.ask([[{ reads: asked.length }]]);
-    if (!asked.every((each) => done.has(each))) return;
+    if (!asked.every((each) => done.has(each))) return false;
   }
+  return true;
+}
+
+export function* announceMergeIfSettled(job: SimulatedJob, execution: Execution, round: number): Work {
+  if (yield* isSettled(job, execution, round)) yield* announceMerge(job, execution, round);
+}
+
+/** @param delay seconds */
+export function* announceMerge(
+  { fleet }: SimulatedJob,
+  execution: Execution,
+  round: number,
+  delay = 0,
+): Work {
   yield execution.ask([[{ reads: STANDING }]]);
   yield execution.send(1);
-  fleet().enqueue({ kind: 'merge', round });
+  fleet().enqueue({ kind: 'merge', round }, delay);
 }

@@ -1,24 +1,34 @@
 /** Task `merge` (cloud/training/merge.ts, merge-pieces.ts). */
-import { addUsage } from '../../costs/usage.ts';
+import type { Usage } from '../../contracts/usage.ts';
+import { addUsage, NO_USAGE } from '../../costs/usage.ts';
 import type { Execution, Work } from '../functions.ts';
 import { announceMergeIfSettled, announceRound } from './announce.ts';
 import { DOCUMENT_BYTES, isCommitted, piecesOf, type SimulatedJob, STANDING, type TaskOf } from './course.ts';
-import { commits, hasKept, unread } from './memory.ts';
+import { commits, fileBytes, hasKept, keptUpdates, unread } from './memory.ts';
 
-export function* mergeTask(
+export function* mergeTask(job: SimulatedJob, execution: Execution, task: TaskOf<'merge'>): Work {
+  yield execution.ask([[{ reads: STANDING + 1 + unread(execution.memory, 'spec', 'plan') }]]);
+  if (!isCommitted(job.course, task.round)) yield* mergeOpen(job, execution, task);
+}
+
+/** @param before what the function took before it came to merge; default: nothing, it was called for that */
+export function* mergeOpen(
   job: SimulatedJob,
   execution: Execution,
   { round, partial = false }: TaskOf<'merge'>,
+  before: Usage = NO_USAGE,
 ): Work {
   const { workload, course, fleet } = job;
-  const { shards, quorum, mergers, staleness, bytes } = workload;
+  const { shards, quorum, mergers, staleness } = workload;
   const { memory } = execution;
   const current = course.rounds[round]!;
-  yield execution.ask([[{ reads: STANDING + 1 + unread(memory, 'spec', 'plan') }]]);
-  if (isCommitted(course, round) || !isCommitted(course, round - 1)) return;
+  if (!isCommitted(course, round - 1)) return;
   yield execution.ask([commits(memory, Math.max(0, round - staleness) - 1)]);
-  const present = mergers > 1 ? bytes.file : bytes.update;
-  yield execution.ask([[{ reads: shards }]], current.done.size * present);
+  const kept = keptUpdates(memory, round);
+  yield execution.ask(
+    [[{ reads: shards - kept }], [{ reads: STANDING }]],
+    (current.done.size - kept) * fileBytes(workload),
+  );
   if (current.done.size < (partial ? quorum : shards)) return;
   if (mergers === 1) yield* mergeWhole(job, execution, round);
   else {
@@ -37,7 +47,7 @@ export function* mergeTask(
   const members = [
     ...[...current.done.values()].map(({ usage }) => usage),
     ...current.slices.values(),
-    execution.usage(),
+    since(before, execution.usage()),
   ];
   yield execution.ask([[{ writes: 1 }]], shards * 300);
   if (isCommitted(course, round)) return;
@@ -46,7 +56,6 @@ export function* mergeTask(
   current.committedAt = fleet().now();
   course.usageAt.push(fleet().usage());
   course.meteredAt.push(addUsage(...course.metered));
-  yield execution.ask([[{ reads: STANDING }]]);
   yield* announceNext(job, execution, round);
 }
 
@@ -71,4 +80,9 @@ function* announceNext(job: SimulatedJob, execution: Execution, round: number): 
   }
   if (round + 1 + staleness < rounds) yield* announceRound(job, execution, round + 1 + staleness);
   if (staleness > 0) yield* announceMergeIfSettled(job, execution, round + 1);
+}
+
+function since(before: Usage, after: Usage): Usage {
+  const entries = Object.entries(after).map(([unit, value]) => [unit, value - before[unit as keyof Usage]]);
+  return Object.fromEntries(entries) as Usage;
 }

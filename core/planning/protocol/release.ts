@@ -17,7 +17,10 @@ export function* releaseTask({ workload, course, fleet }: SimulatedJob, executio
     forwardBytes + (hasState ? 0 : bytes.state),
   );
   const test = testFiles.reduce((sum, file) => sum + file.bytes, 0);
-  yield execution.ask([[{ reads: 1 }, { reads: testFiles.length + 1 }]], test + graphBytes);
+  yield execution.ask(
+    [[{ reads: unread(memory, 'manifest') }, { reads: testFiles.length + 1 }]],
+    test + graphBytes,
+  );
   yield execution.compute(seconds.release);
   // The model; where the releases end, its own; that one read back, and where the channel's moves end, twice; its move.
   const publishing = [

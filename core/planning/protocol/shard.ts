@@ -1,6 +1,6 @@
 /** Task `shard` (cloud/training/shard.ts). */
 import type { Execution, Work } from '../functions.ts';
-import { announceMergeIfSettled } from './announce.ts';
+import { announceMerge, isSettled } from './announce.ts';
 import {
   isCommitted,
   readingWhole,
@@ -10,7 +10,8 @@ import {
   stepsOf,
   type TaskOf,
 } from './course.ts';
-import { commits, hasKept, unread, unreadFiles } from './memory.ts';
+import { commits, hasKept, keepUpdate, unread, unreadFiles } from './memory.ts';
+import { mergeOpen } from './merge.ts';
 
 export function* shardTask(job: SimulatedJob, execution: Execution, task: TaskOf<'shard'>): Work {
   const { round, shard } = task;
@@ -26,9 +27,22 @@ export function* shardTask(job: SimulatedJob, execution: Execution, task: TaskOf
     const isFirst = !done.has(shard);
     if (isFirst)
       done.set(shard, { startedAt: execution.startedAt * 1000, seconds: usage.functionSeconds, usage });
+    if (isFirst) keepUpdate(execution.memory, job.workload, round, shard);
     if (!isFirst && !redelivered) return;
   } else if (!redelivered) return;
-  yield* announceMergeIfSettled(job, execution, round);
+  yield* closeIfSettled(job, execution, task);
+}
+
+/** Seconds after which it is looked whether whoever was to merge did. */
+const LOOK_AFTER = 1;
+
+/** The last to write merges (cloud/training/close.ts). */
+function* closeIfSettled(job: SimulatedJob, execution: Execution, { round, shard }: TaskOf<'shard'>): Work {
+  if (!(yield* isSettled(job, execution, round))) return;
+  const last = [...job.course.rounds[round]!.done.keys()].at(-1);
+  if (execution.redelivered) yield* announceMerge(job, execution, round);
+  else if (last !== shard) yield* announceMerge(job, execution, round, LOOK_AFTER);
+  else yield* mergeOpen(job, execution, { kind: 'merge', round }, execution.usage());
 }
 
 /** Until the update is ready to be written. */
@@ -45,7 +59,7 @@ function* train(job: SimulatedJob, execution: Execution, { round, shard }: TaskO
     [
       hasState ? [] : readingWhole(workload),
       [{ reads: isNew ? 1 : 0 }],
-      [{ reads: 1 }, { reads: missing.count }],
+      [{ reads: unread(memory, 'manifest') }, { reads: missing.count }],
     ],
     (hasState ? 0 : startBytes(workload)) + missing.bytes + (isNew ? graphBytes : 0),
   );

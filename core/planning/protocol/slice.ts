@@ -1,7 +1,7 @@
 /** Task `merge` with a slice (cloud/training/merge-pieces.ts). */
 import type { Execution, Work } from '../functions.ts';
 import { DOCUMENT_BYTES, isCommitted, piecesOf, type SimulatedJob, STANDING, type TaskOf } from './course.ts';
-import { commits, unread } from './memory.ts';
+import { commits, keptUpdates, unread } from './memory.ts';
 
 export function* sliceTask(
   { workload, course, fleet }: SimulatedJob,
@@ -15,7 +15,8 @@ export function* sliceTask(
   if (isCommitted(course, round) || current.slices.has(slice)) return;
   yield execution.ask([[{ reads: 1 }], commits(memory, Math.max(0, round - staleness) - 1)], DOCUMENT_BYTES);
   const count = current.done.size;
-  yield execution.ask([[{ reads: count }]], count * bytes.file);
+  const named = count - keptUpdates(memory, round);
+  yield execution.ask([[{ reads: named }]], named * bytes.file);
   const state = mergesIntoState ? [{ reads: 1 }, { reads: 1 }] : [];
   yield execution.ask(
     [[{ reads: count }], state],

@@ -40,6 +40,9 @@ export interface ClockworkOptions {
   readonly delivery?: (task: Task, now: () => number) => Partial<MessageDelivery>;
 }
 
+/** Shards have no time for the merge of the round that they complete, and announce it. */
+export const MERGED_BY_MESSAGE: ClockworkOptions = { delivery: () => ({ remainingMs: () => 30_000 }) };
+
 const MAX_RECEIVES = 5;
 const VISIBILITY_MS = 30_000;
 

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { TrainView } from '../../../core/contracts/job.ts';
 import { apiBeside } from './api.ts';
-import { clockwork, type ClockworkOptions } from './clockwork.ts';
+import { clockwork, type ClockworkOptions, MERGED_BY_MESSAGE } from './clockwork.ts';
 import { JOB } from './world.ts';
 
 async function withApi(options: ClockworkOptions = {}) {
@@ -50,7 +50,7 @@ describe('a paused job', () => {
   });
 
   test.each(['plan', 'shard', 'merge', 'release'])('goes on where it was before any %s', async (kind) => {
-    const job = await withApi();
+    const job = await withApi(kind === 'merge' ? MERGED_BY_MESSAGE : {});
     await job.run(() => job.due.some(({ task }) => task.kind === kind));
     await job.ask('POST', '/pause');
     await job.run();

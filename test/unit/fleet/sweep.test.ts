@@ -5,7 +5,7 @@ import { Fault } from '../../../core/errors.ts';
 import { writeControl, UNTOUCHED } from '../../../core/jobs/control.ts';
 import { STALLED_S, sweepJobs } from '../../../core/jobs/sweep.ts';
 import { putJson } from '../../../core/storage/json.ts';
-import { clockwork, type ClockworkOptions } from './clockwork.ts';
+import { clockwork, type ClockworkOptions, MERGED_BY_MESSAGE } from './clockwork.ts';
 import { JOB } from './world.ts';
 
 async function swept(options: ClockworkOptions = {}) {
@@ -25,7 +25,7 @@ describe('a job whose messages are all lost', () => {
   test.each(['plan', 'shard', 'merge', 'release'])(
     'is announced again after a while, before any %s, and ends with the same bytes',
     async (kind) => {
-      const job = await swept();
+      const job = await swept(kind === 'merge' ? MERGED_BY_MESSAGE : {});
       await job.run(() => job.due.some(({ task }) => task.kind === kind));
       job.due.splice(0);
       expect((await job.sweep()).revived).toEqual([]);

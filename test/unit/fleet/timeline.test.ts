@@ -4,7 +4,7 @@ import type { Task } from '../../../core/contracts/task.ts';
 import { roundCommitKey, shardPartKey, shardUpdateKey } from '../../../core/contracts/keys.ts';
 import { TrainTimeline } from '../../../core/contracts/timeline.ts';
 import { apiBeside } from './api.ts';
-import { clockwork, type ClockworkOptions } from './clockwork.ts';
+import { clockwork, type ClockworkOptions, MERGED_BY_MESSAGE } from './clockwork.ts';
 import { JOB, START } from './world.ts';
 
 const isShard = (task: Task, shard: number) => task.kind === 'shard' && task.shard === shard;
@@ -25,7 +25,7 @@ async function withApi(options: ClockworkOptions = {}) {
 
 describe('a training job', () => {
   test('is told round by round: where each shard ran and when, the merge, the commit', async () => {
-    const job = await withApi();
+    const job = await withApi(MERGED_BY_MESSAGE);
     await job.run();
     const timeline = await job.timeline();
     expect(timeline).toMatchObject({

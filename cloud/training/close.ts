@@ -1,0 +1,62 @@
+/**
+ * Who sees a round complete merges it, in the same invocation: the message that would bring another function to do it is
+ * a hop through the queue on the way of every round. The shard's own message is acknowledged only after that, so a death
+ * in between is mended by its redelivery: that finds the update there and announces the merge, or finds the commit and
+ * announces what follows.
+ */
+import type { AcceptedJob, JobPlan } from '../../core/contracts/job.ts';
+import { shardUpdateKey } from '../../core/contracts/keys.ts';
+import type { Delivery, FleetContext } from './context.ts';
+import { hasEnded, roundCommit } from './documents.ts';
+import { announceNext, mergeOpen } from './merge.ts';
+import { announceMerge } from './merge-pieces.ts';
+import { metered } from './metering.ts';
+import { hasBegun, mergeOf, settledUpdates } from './round.ts';
+
+/** Milliseconds that must be left: with less the merge gets a function of its own. */
+const ENOUGH_MS = 60_000;
+/** Seconds until somebody looks whether whoever was to merge did: the least that SQS can delay. */
+const LOOK_AFTER_S = 1;
+
+/** After a shard's update was written, or was found there by a redelivery. */
+export async function closeIfSettled(
+  context: FleetContext,
+  accepted: AcceptedJob,
+  plan: JobPlan,
+  { round, shard }: { readonly round: number; readonly shard: number },
+  delivery: Delivery,
+): Promise<void> {
+  const updates = await settledUpdates(context, accepted, plan, round);
+  if (updates === undefined) return;
+  const task = mergeOf(accepted, plan, round);
+  const announce = async (delaySeconds = 0) => {
+    if (await hasEnded(context, plan.job)) return;
+    await announceMerge(context, plan, round, task, delaySeconds);
+  };
+  const { remainingMs = () => Infinity } = delivery;
+  if (delivery.redelivered || remainingMs() < ENOUGH_MS) return announce();
+  // Of shards that finish together several see the round complete: the last one merges. A bucket's clock is exact to the
+  // second at best, so it may be that the last one to see it is not the last one by it.
+  const own = updates.find(({ key }) => key === shardUpdateKey(plan.job, round, shard))?.modifiedAt;
+  if (own === undefined || updates.some(({ modifiedAt }) => modifiedAt > own)) return announce(LOOK_AFTER_S);
+  try {
+    await mergeOpen(metered(context, false), accepted, plan, task, delivery);
+  } catch (thrown) {
+    // Committed, and what follows is not announced: the redelivery does that.
+    if ((await roundCommit(context, plan.job, round)) !== undefined) throw thrown;
+    // What is wrong with a merge is no fault of the shard that happens to do it.
+    await announce();
+  }
+}
+
+/** A closed round of which a shard's message comes again: who died may have been the one that merged. */
+export async function announceNextIfStill(
+  context: FleetContext,
+  accepted: AcceptedJob,
+  plan: JobPlan,
+  round: number,
+): Promise<void> {
+  const next = round + 1 + (plan.staleness ?? 0);
+  if (next < plan.rounds && (await hasBegun(context, plan, next))) return;
+  await announceNext(context, accepted, plan, round, true);
+}
