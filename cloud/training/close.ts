@@ -5,29 +5,31 @@
  * announces what follows.
  */
 import type { AcceptedJob, JobPlan } from '../../core/contracts/job.ts';
-import { shardUpdateKey } from '../../core/contracts/keys.ts';
+import { roundLookKey } from '../../core/contracts/keys.ts';
+import { claimLook } from '../../core/jobs/looks.ts';
 import type { Delivery, FleetContext } from './context.ts';
 import { hasEnded, roundCommit } from './documents.ts';
 import { announceNext, mergeOpen } from './merge.ts';
 import { announceMerge } from './merge-pieces.ts';
 import { metered } from './metering.ts';
-import { hasBegun, mergeOf, settledUpdates } from './round.ts';
+import { hasBegun, isSettled, mergeOf } from './round.ts';
 
 /** Milliseconds that must be left: with less the merge gets a function of its own. */
 const ENOUGH_MS = 60_000;
-/** Seconds until somebody looks whether whoever was to merge did: the least that SQS can delay. */
-const LOOK_AFTER_S = 1;
+/** Seconds until somebody looks whether whoever was to merge did. */
+const LOOK_AFTER_S = 5;
+/** The look of whoever saw the round complete first: those of its watches are numbered from 1. */
+const SEEN_COMPLETE = 0;
 
 /** After a shard's update was written, or was found there by a redelivery. */
 export async function closeIfSettled(
   context: FleetContext,
   accepted: AcceptedJob,
   plan: JobPlan,
-  { round, shard }: { readonly round: number; readonly shard: number },
+  round: number,
   delivery: Delivery,
 ): Promise<void> {
-  const updates = await settledUpdates(context, accepted, plan, round);
-  if (updates === undefined) return;
+  if (!(await isSettled(context, accepted, plan, round))) return;
   const task = mergeOf(accepted, plan, round);
   const announce = async (delaySeconds = 0) => {
     if (await hasEnded(context, plan.job)) return;
@@ -35,12 +37,14 @@ export async function closeIfSettled(
   };
   const { remainingMs = () => Infinity } = delivery;
   if (delivery.redelivered || remainingMs() < ENOUGH_MS) return announce();
-  // Of shards that finish together several see the round complete: the last one merges. A bucket's clock is exact to the
-  // second at best, so it may be that the last one to see it is not the last one by it.
-  const own = updates.find(({ key }) => key === shardUpdateKey(plan.job, round, shard))?.modifiedAt;
-  if (own === undefined || updates.some(({ modifiedAt }) => modifiedAt > own)) return announce(LOOK_AFTER_S);
+  // Of shards that finish together several see the round complete: the first to say so merges, and is asked for that while
+  // it reads. In place of a clock: a bucket's is exact to the second.
+  const merging = metered(context, false);
+  const isFirst = claimLook(merging.store, (n) => roundLookKey(plan.job, round, n), SEEN_COMPLETE, false);
+  isFirst.catch(() => {});
   try {
-    await mergeOpen(metered(context, false), accepted, plan, task, delivery);
+    await mergeOpen(merging, accepted, plan, task, delivery, isFirst);
+    if (!(await isFirst)) await announce(LOOK_AFTER_S);
   } catch (thrown) {
     // Committed, and what follows is not announced: the redelivery does that.
     if ((await roundCommit(context, plan.job, round)) !== undefined) throw thrown;

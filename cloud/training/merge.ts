@@ -57,20 +57,24 @@ export async function mergeRound(
     await announceNext(context, accepted, plan, round, true);
 }
 
-/** Of a round that has no commit yet, as far as the caller knows; whether the job has ended is asked on the way. */
+/**
+ * Of a round that has no commit yet, as far as the caller knows; whether the job has ended is asked on the way.
+ * @param isOurs false: another one merges it
+ */
 export async function mergeOpen(
   context: FleetContext,
   accepted: AcceptedJob,
   plan: JobPlan,
   { job, round, partial }: MergeTask,
   delivery: Delivery,
+  isOurs: Promise<boolean> = Promise.resolve(true),
 ): Promise<void> {
   // Of rounds that overlap this one may be complete first: who commits the one before announces this merge again.
   if (plan.staleness !== undefined && !(await isCommitted(context, job, round - 1))) return;
   const start = await startOfRound(context, plan, round);
   const updates = await readUpdates(context, plan, round, start);
   // A shard is missing: its own task announces the merge again, or the watch does.
-  if (updates.length < (partial ? quorumOf(accepted, plan) : plan.shards.length)) return;
+  if (updates.length < (partial ? quorumOf(accepted, plan) : plan.shards.length) || !(await isOurs)) return;
   // Asked meanwhile: what is announced to a job that has just ended returns at once anyway.
   const asked = hasEnded(context, job);
   // Looked at below, where it is known whether there is a commit.

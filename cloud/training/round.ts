@@ -62,30 +62,26 @@ export const shardTask = (job: string, round: number, shard: number, part: numbe
 /** Updates asked about at a time: most rounds are open, and the first that is missing says so. */
 const ASKED_AT_ONCE = 16;
 
-/** @returns the round's updates; undefined where another one may come, or they are not enough */
-export async function settledUpdates(
+/** No update is to come any more, and there are enough. */
+export async function isSettled(
   context: FleetContext,
   accepted: AcceptedJob,
   plan: JobPlan,
   round: number,
-): Promise<readonly ObjectInfo[] | undefined> {
+): Promise<boolean> {
   const quorum = quorumOf(accepted, plan);
   if (quorum < plan.shards.length) {
     const { done, missing } = await roundProgress(context, accepted, plan, round);
-    return missing.length === 0 && done.length >= quorum ? done : undefined;
+    return missing.length === 0 && done.length >= quorum;
   }
-  const all: ObjectInfo[] = [];
   for (let start = 0; start < plan.shards.length; start += ASKED_AT_ONCE) {
     const shards = [...plan.shards.keys()].slice(start, start + ASKED_AT_ONCE);
     const updates = await Promise.all(
       shards.map((shard) => context.store.head(shardUpdateKey(plan.job, round, shard))),
     );
-    for (const update of updates) {
-      if (update === undefined) return undefined;
-      all.push(update);
-    }
+    if (updates.includes(undefined)) return false;
   }
-  return all;
+  return true;
 }
 
 /** Somebody has worked on it. */
@@ -105,8 +101,7 @@ export async function announceMergeIfSettled(
   plan: JobPlan,
   round: number,
 ): Promise<void> {
-  const updates = await settledUpdates(context, accepted, plan, round);
-  if (updates === undefined || (await hasEnded(context, plan.job))) return;
+  if (!(await isSettled(context, accepted, plan, round)) || (await hasEnded(context, plan.job))) return;
   await context.queue.send([mergeOf(accepted, plan, round)]);
 }
 

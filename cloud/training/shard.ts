@@ -78,7 +78,7 @@ export async function runShard(context: FleetContext, task: ShardTask, delivery:
     if (outcome.kind === 'refused' && !delivery.redelivered) return;
     if (outcome.kind === 'written') context.caches.updates?.set(key, { body, metadata }, body.length);
   } else if (!delivery.redelivered) return;
-  await closeIfSettled(context, accepted, plan, { round, shard }, delivery);
+  await closeIfSettled(context, accepted, plan, round, delivery);
 }
 
 async function train(

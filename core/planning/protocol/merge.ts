@@ -16,7 +16,7 @@ export function* mergeOpen(
   job: SimulatedJob,
   execution: Execution,
   { round, partial = false }: TaskOf<'merge'>,
-  before: Usage = NO_USAGE,
+  before?: Usage,
 ): Work {
   const { workload, course, fleet } = job;
   const { shards, quorum, mergers, staleness } = workload;
@@ -26,7 +26,7 @@ export function* mergeOpen(
   yield execution.ask([commits(memory, Math.max(0, round - staleness) - 1)]);
   const kept = keptUpdates(memory, round);
   yield execution.ask(
-    [[{ reads: shards - kept }], [{ reads: STANDING }]],
+    [[{ reads: shards - kept }], [{ reads: STANDING }], [{ writes: before === undefined ? 0 : 1 }]],
     (current.done.size - kept) * fileBytes(workload),
   );
   if (current.done.size < (partial ? quorum : shards)) return;
@@ -47,7 +47,7 @@ export function* mergeOpen(
   const members = [
     ...[...current.done.values()].map(({ usage }) => usage),
     ...current.slices.values(),
-    since(before, execution.usage()),
+    since(before ?? NO_USAGE, execution.usage()),
   ];
   yield execution.ask([[{ writes: 1 }]], shards * 300);
   if (isCommitted(course, round)) return;

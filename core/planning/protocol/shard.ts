@@ -34,15 +34,17 @@ export function* shardTask(job: SimulatedJob, execution: Execution, task: TaskOf
 }
 
 /** Seconds after which it is looked whether whoever was to merge did. */
-const LOOK_AFTER = 1;
+const LOOK_AFTER = 5;
 
-/** The last to write merges (cloud/training/close.ts). */
+/** One of those that see the round complete merges: here the last to write (cloud/training/close.ts). */
 function* closeIfSettled(job: SimulatedJob, execution: Execution, { round, shard }: TaskOf<'shard'>): Work {
   if (!(yield* isSettled(job, execution, round))) return;
   const last = [...job.course.rounds[round]!.done.keys()].at(-1);
   if (execution.redelivered) yield* announceMerge(job, execution, round);
-  else if (last !== shard) yield* announceMerge(job, execution, round, LOOK_AFTER);
-  else yield* mergeOpen(job, execution, { kind: 'merge', round }, execution.usage());
+  else if (last !== shard) {
+    yield execution.ask([[{ writes: 1 }]]);
+    yield* announceMerge(job, execution, round, LOOK_AFTER);
+  } else yield* mergeOpen(job, execution, { kind: 'merge', round }, execution.usage());
 }
 
 /** Until the update is ready to be written. */

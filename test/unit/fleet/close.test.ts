@@ -1,9 +1,9 @@
 /** Who merges a round that is complete: the real handlers in virtual time. */
 import { expect, test } from 'vitest';
-import { shardUpdateKey } from '../../../core/contracts/keys.ts';
+import { roundLookKey } from '../../../core/contracts/keys.ts';
 import { Fault } from '../../../core/errors.ts';
 import type { TaskQueue } from '../../../core/queue/task-queue.ts';
-import type { ObjectStore } from '../../../core/storage/object-store.ts';
+import { putJson } from '../../../core/storage/json.ts';
 import { clockwork, type ClockworkOptions, MERGED_BY_MESSAGE } from './clockwork.ts';
 import { JOB } from './world.ts';
 
@@ -27,27 +27,16 @@ test('the shard that completes it, unless it has no time left for that', async (
   expect(at.state).toBe(by.state);
 });
 
-test('somebody, a second later, where by the bucket’s clock another shard was the last', async () => {
-  let inner: ObjectStore | undefined;
-  const store = new Proxy({} as ObjectStore, {
-    get: (_, name: keyof ObjectStore) => {
-      if (name !== 'head') return inner![name].bind(inner);
-      return async (key: string) => {
-        const info = await inner!.head(key);
-        if (info === undefined || key !== shardUpdateKey(JOB, 0, 0)) return info;
-        return { ...info, modifiedAt: new Date(info.modifiedAt.getTime() + 5_000) };
-      };
-    },
-  });
-  const job = await clockwork({ ...NO_WATCH, context: { store } });
-  inner = job.store;
+test('another, where that one was not the first to say so; and somebody where that one did not', async () => {
+  const job = await clockwork(NO_WATCH);
+  await putJson(job.store, roundLookKey(JOB, 0, 0), { v: 1, number: 0 }, 'create');
   await job.run();
   expect(await job.result()).toMatchObject({ status: 'succeeded' });
   const merges = job.handled.filter(({ task }) => task.kind === 'merge');
-  // Every task takes a tenth of a second.
-  const completed = job.handled.find(({ task }) => task.kind === 'shard' && task.shard === 1)!;
   expect(merges.map(({ task }) => task)).toEqual([expect.objectContaining({ round: 0 })]);
-  expect(merges[0]!.at).toBeCloseTo(completed.at + 1.1, 6);
+  // Five seconds after a task that took a tenth of one.
+  const completed = job.handled.find(({ task }) => task.kind === 'shard' && task.shard === 1)!;
+  expect(merges[0]!.at).toBeCloseTo(completed.at + 5.1, 6);
 });
 
 test('a message, where the shard that completes it cannot', async () => {
