@@ -53,18 +53,18 @@ test('a message, where the shard that completes it cannot', async () => {
 });
 
 test('who committed and died before it announced what follows does so when its shard comes again', async () => {
-  let inner: TaskQueue | undefined;
+  const wrapped: { queue?: TaskQueue } = {};
   let failed = 0;
   const queue: TaskQueue = {
     send: (tasks, options) => {
       const goesOn = tasks.some((task) => task.kind === 'release' || ('round' in task && task.round === 1));
-      if (!goesOn || failed === 2) return inner!.send(tasks, options);
+      if (!goesOn || failed === 2) return wrapped.queue!.send(tasks, options);
       failed += 1;
       return Promise.reject(new Fault('unavailable', 'the queue is away'));
     },
   };
   const job = await clockwork({ ...NO_WATCH, context: { queue } });
-  inner = job.queue;
+  wrapped.queue = job.queue;
   await job.run();
   expect(failed).toBe(2);
   expect(await job.result()).toMatchObject({ status: 'succeeded' });
