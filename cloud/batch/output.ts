@@ -17,10 +17,13 @@ export async function writeShard(
   bytes: Uint8Array<ArrayBuffer>,
 ): Promise<NonNullable<PartReport['output']>> {
   const key = outputShardKey(job, part, extension);
-  const outcome = await store.put(key, bytes, { condition: 'create', contentType });
-  const stored = outcome.kind === 'written' ? bytes : (await store.get(key))?.body;
-  if (stored === undefined) throw new Fault('unavailable', `${key} was refused but cannot be read`);
-  return { key, bytes: stored.length, sha256: sha256Native(stored) };
+  const putting = store.put(key, bytes, { condition: 'create', contentType });
+  // Meanwhile. Should it throw, which it does not, the put's own failure would be nobody's.
+  const sha256 = sha256Native(bytes);
+  if ((await putting).kind === 'written') return { key, bytes: bytes.length, sha256 };
+  const there = await store.get(key);
+  if (there === undefined) throw new Fault('unavailable', `${key} was refused but cannot be read`);
+  return { key, bytes: there.size, sha256: sha256Native(there.body) };
 }
 
 export function manifestOf(

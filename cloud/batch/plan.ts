@@ -19,14 +19,14 @@ import { getBlob } from '../../core/storage/blobs.ts';
 import { getJson, putJson } from '../../core/storage/json.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
 
-/** @returns the plan that is stored: where another delivery was quicker, that one's */
+/** @returns the plan that is stored: where another delivery was quicker, that one's, which is then not new */
 export async function planFanOut(
   { store, now }: { readonly store: ObjectStore; readonly now: () => Date },
   { job, spec: asked }: AcceptedFanOut,
-): Promise<FanOutPlan> {
+): Promise<{ readonly plan: FanOutPlan; readonly isNew: boolean }> {
   const key = jobPlanKey(job);
   const earlier = await getJson(store, key, FanOutPlan);
-  if (earlier !== undefined) return earlier;
+  if (earlier !== undefined) return { plan: earlier, isNew: false };
   const { spec, model, parts, form } = await split(store, asked);
   const plan: FanOutPlan = {
     v: 1,
@@ -37,10 +37,10 @@ export async function planFanOut(
     parts,
     plannedAt: now().toISOString(),
   };
-  if ((await putJson(store, key, plan, 'create')).kind === 'written') return plan;
+  if ((await putJson(store, key, plan, 'create')).kind === 'written') return { plan, isNew: true };
   const first = await getJson(store, key, FanOutPlan);
   if (first === undefined) throw new Fault('unavailable', `${key} was refused but cannot be read`);
-  return first;
+  return { plan: first, isNew: false };
 }
 
 interface Split extends Settled {

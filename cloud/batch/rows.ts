@@ -7,7 +7,7 @@ import { sha256Native } from '../adapters/sha256.ts';
 import type { BatchContext } from './context.ts';
 
 export async function partRows(
-  { store, caches }: BatchContext,
+  { store, caches, documents }: BatchContext,
   { parts }: FanOutPlan,
   { dataset, split }: Pick<BatchSpec | EvaluateSpec, 'dataset' | 'split'>,
   part: number,
@@ -16,7 +16,7 @@ export async function partRows(
   if (range === undefined) throw new RangeError(`no part ${part}`);
   const { start, end } = range;
   try {
-    const manifest = await readManifest(store, dataset.name, dataset.version);
+    const manifest = await readManifest(store, dataset.name, dataset.version, documents);
     return { start, columns: await readRows(store, manifest, split, range, caches.rows, sha256Native) };
   } catch (thrown) {
     if (!(thrown instanceof Fault)) throw thrown;

@@ -4,7 +4,7 @@ import { jobPlanKey, jobResultKey } from '../../core/contracts/keys.ts';
 import type { Task } from '../../core/contracts/task.ts';
 import { Fault } from '../../core/errors.ts';
 import { announceParts, executePart, gatherParts, recheckParts } from '../../core/fan-out/protocol.ts';
-import { getJson } from '../../core/storage/json.ts';
+import { getDocument, type Remembering } from '../../core/storage/documents.ts';
 import type { Cache, Delivery } from '../training/context.ts';
 import type { BatchContext } from './context.ts';
 import { WORK } from './kinds/table.ts';
@@ -16,14 +16,17 @@ type FanOutTask = Extract<Task, { kind: 'execute' | 'gather' | 'recheck' }>;
 /** Task `plan` of such a job. */
 export async function splitJob(context: TasksContext, accepted: AcceptedFanOut): Promise<void> {
   if ((await context.store.head(jobResultKey(accepted.job))) !== undefined) return;
-  await announceParts(context, await planFanOut(context, accepted));
+  const { plan, isNew } = await planFanOut(context, accepted);
+  context.caches.documents.set(jobPlanKey(plan.job), plan);
+  await announceParts(context, plan, isNew);
 }
 
 export async function runFanOutTask(
-  context: TasksContext,
+  fleet: TasksContext,
   task: FanOutTask,
   delivery: Delivery,
 ): Promise<void> {
+  const context = { ...fleet, documents: fleet.caches.documents };
   const plan = await readPlan(context, task.job);
   const work = WORK[plan.spec.kind](context);
   switch (task.kind) {
@@ -37,12 +40,8 @@ export async function runFanOutTask(
 }
 
 /** @throws Fault `unavailable`: a task was delivered before its plan can be read; the queue tries again */
-async function readPlan({ store, caches }: TasksContext, job: string): Promise<FanOutPlan> {
-  const key = jobPlanKey(job);
-  const known = caches.documents.get(key);
-  if (known !== undefined) return known as FanOutPlan;
-  const plan = await getJson(store, key, FanOutPlan);
+async function readPlan(memory: Remembering, job: string): Promise<FanOutPlan> {
+  const plan = await getDocument(memory, jobPlanKey(job), FanOutPlan);
   if (plan === undefined) throw new Fault('unavailable', `job ${job} has no plan yet`);
-  caches.documents.set(key, plan);
   return plan;
 }

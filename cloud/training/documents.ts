@@ -15,23 +15,14 @@ import { Fault } from '../../core/errors.ts';
 import { type ControlState, readControl, UNTOUCHED } from '../../core/jobs/control.ts';
 import { isTraining } from '../../core/jobs/look.ts';
 import type { TrainingState } from '../../core/jobs/state.ts';
-import { getJson } from '../../core/storage/json.ts';
+import { getDocument } from '../../core/storage/documents.ts';
 import { headOf } from '../../core/storage/sequence.ts';
 import { strategyOf } from '../../core/strategies/table.ts';
 import type { FleetContext } from './context.ts';
 import { getModel, getState } from './parts.ts';
 
-async function cached<T>(
-  { store, caches }: FleetContext,
-  key: string,
-  schema: z.ZodType<T>,
-): Promise<T | undefined> {
-  const known = caches.documents.get(key);
-  if (known !== undefined) return known as T;
-  const value = await getJson(store, key, schema);
-  if (value !== undefined) caches.documents.set(key, value);
-  return value;
-}
+const cached = <T>({ store, caches: { documents } }: FleetContext, key: string, schema: z.ZodType<T>) =>
+  getDocument({ store, documents }, key, schema);
 
 /** @throws Fault `not_found`: a task of a job nobody accepted */
 export async function acceptedJob(context: FleetContext, job: string): Promise<AcceptedJob> {

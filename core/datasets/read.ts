@@ -7,20 +7,22 @@ import {
 import { datasetKey, datasetShardKey } from '../contracts/keys.ts';
 import { Fault } from '../errors.ts';
 import { sha256Hex } from '../storage/blobs.ts';
-import { getJson } from '../storage/json.ts';
+import { type Documents, getDocument } from '../storage/documents.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { headOf } from '../storage/sequence.ts';
 import { decodeSafetensors } from '../tensors/safetensors.ts';
 import { columns, type Columns, concatenate, slice } from './columns.ts';
 
-/** @param version the newest where left out @throws Fault `not_found` */
+/** @param version the newest where left out @param documents what is remembered of them @throws Fault `not_found` */
 export async function readManifest(
   store: ObjectStore,
   name: string,
   version?: number,
+  documents?: Documents,
 ): Promise<DatasetManifest> {
   const wanted = version ?? (await headOf(store, (n) => datasetKey(name, n)));
-  const manifest = wanted === 0 ? undefined : await getJson(store, datasetKey(name, wanted), Manifest);
+  const manifest =
+    wanted === 0 ? undefined : await getDocument({ store, documents }, datasetKey(name, wanted), Manifest);
   if (manifest !== undefined) return manifest;
   const which = version === undefined ? name : `${name} version ${version}`;
   throw new Fault('not_found', `no dataset ${which}`, { field: 'dataset' });

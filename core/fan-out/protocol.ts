@@ -1,8 +1,8 @@
 /**
  * Split, execute, merge over at-least-once delivery, without a coordinator: the parts of a plan are announced as
- * tasks; each writes its report create-only, and the one that sees all of them there announces the gathering, which
- * reads the keys it knows, never a LIST, and writes the result create-only. Everything may happen twice, in any order,
- * or die half-way: what is written first counts, and what is missing is announced again by a delayed `recheck`.
+ * tasks; each writes its report create-only, and the one that then finds all of them there, by the keys it knows, never a
+ * LIST, gathers them and writes the result create-only. Everything may happen twice, in any order, or die half-way: what
+ * is written first counts, and what is missing is announced again by a delayed `recheck`.
  */
 import { type FanOutPlan, FanOutResult, PartReport } from '../contracts/fan-out.ts';
 import { jobResultKey, outputManifestKey, partReportKey, partsLookKey } from '../contracts/keys.ts';
@@ -10,15 +10,16 @@ import { parse } from '../contracts/parse.ts';
 import type { Task } from '../contracts/task.ts';
 import type { TaskMeter } from '../contracts/usage.ts';
 import { claimLook, nextLook } from '../jobs/looks.ts';
-import { goOn, meterMetadata } from '../jobs/meter.ts';
+import { goOn } from '../jobs/meter.ts';
 import { MAX_LOOKS } from '../jobs/stragglers.ts';
 import { MAX_DELAY_S, type TaskQueue } from '../queue/task-queue.ts';
-import { getJson, putJson } from '../storage/json.ts';
+import type { Remembering } from '../storage/documents.ts';
+import { putJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { allReports, missingParts, writeReport } from './reports.ts';
 import { type FanOutWork, rowsOfPlan } from './work.ts';
 
-export interface FanOutContext {
-  readonly store: ObjectStore;
+export interface FanOutContext extends Remembering {
   readonly queue: TaskQueue;
   readonly now: () => Date;
   /** Seconds after which it is looked whether parts are still being done. */
@@ -32,63 +33,83 @@ export interface Delivered {
   readonly redelivered: boolean;
   /** Which delivery it is, where that is known. */
   readonly attempt?: number | undefined;
+  /** Milliseconds until the function is killed; default: it is not. */
+  readonly remainingMs?: (() => number) | undefined;
 }
 
-/** Objects asked for at the same time. */
-const AT_ONCE = 32;
+/**
+ * Milliseconds that a function must have left to gather by itself: reading 10,000 reports takes about ten seconds. In fewer
+ * another one is asked.
+ */
+const GATHERING_MS = 30_000;
 
 const executions = (job: string, parts: readonly number[]) =>
   parts.map((part) => ({ v: 1, kind: 'execute', job, part }) as const);
 
-/** Announces all parts, and the recheck that looks after them. */
-export async function announceParts(context: FanOutContext, { job, parts }: FanOutPlan): Promise<void> {
-  const { store, queue, watchSeconds } = context;
-  // Another delivery may have announced them, and its recheck have looked: the chain goes on as one.
-  const number = await nextLook(store, (n) => partsLookKey(job, n));
-  await queue.send([{ v: 1, kind: 'recheck', job, done: 0, number }], { delaySeconds: watchSeconds });
-  await queue.send(executions(job, [...parts.keys()]));
+/**
+ * Announces all parts, and the recheck that looks after them, in one request.
+ * @param isNew nobody can have announced them before
+ */
+export async function announceParts(
+  { store, queue, watchSeconds }: FanOutContext,
+  { job, parts }: FanOutPlan,
+  isNew: boolean,
+): Promise<void> {
+  // Where another delivery announced them, and its recheck looked, the chain goes on as one.
+  const number = isNew ? 1 : await nextLook(store, (n) => partsLookKey(job, n));
+  const recheck = { v: 1, kind: 'recheck', job, done: 0, number } as const;
+  await queue.send([recheck, ...executions(job, [...parts.keys()])], {
+    delaySeconds: ({ kind }) => (kind === 'recheck' ? watchSeconds : 0),
+  });
 }
 
-/** Task `execute`. */
+/** Task `execute`. Who sees that all parts are there gathers at once: a message to say so would only cost its way. */
 export async function executePart(
   context: FanOutContext,
   work: FanOutWork,
   plan: FanOutPlan,
   part: number,
-  { redelivered, attempt }: Delivered,
+  { redelivered, attempt, remainingMs }: Delivered,
 ): Promise<void> {
   const { store, queue, meter } = context;
   const { job } = plan;
   if (plan.parts[part] === undefined) throw new RangeError(`job ${job} has no part ${part}`);
-  const key = partReportKey(job, part);
-  const [ended, done] = await Promise.all([hasResult(store, job), store.head(key)]);
+  const [ended, done] = await Promise.all([hasResult(store, job), store.head(partReportKey(job, part))]);
   if (ended) return;
   if (done === undefined) {
     const report = parse(PartReport, await work.execute(plan, part), 'internal');
     const took = meter && goOn(undefined, meter.read(), { attempt });
-    const metadata = took && meterMetadata(took);
-    const outcome = await putJson(store, key, report, 'create', metadata);
+    const outcome = await writeReport(context, job, report, took);
     // Refused: a copy of this task was quicker. That one looks whether all parts are there.
     if (outcome.kind === 'refused' && !redelivered) return;
   } else if (!redelivered) return;
-  if (await isComplete(store, plan, part)) await queue.send([{ v: 1, kind: 'gather', job }]);
+  const reports = await allReports(context, plan, part);
+  if (reports === undefined) return;
+  if ((remainingMs?.() ?? Infinity) > GATHERING_MS) await gather(context, work, plan, reports);
+  else await queue.send([{ v: 1, kind: 'gather', job }]);
 }
 
 /** Task `gather`. */
 export async function gatherParts(
-  { store, now }: FanOutContext,
+  context: FanOutContext,
   work: FanOutWork,
   plan: FanOutPlan,
 ): Promise<void> {
+  const reports = await allReports(context, plan);
+  // A part is missing: who does it gathers, or the recheck announces that.
+  if (reports !== undefined) await gather(context, work, plan, reports);
+}
+
+/** @param reports of all parts, in order */
+async function gather(
+  { store, now }: FanOutContext,
+  work: FanOutWork,
+  plan: FanOutPlan,
+  reports: readonly PartReport[],
+): Promise<void> {
   const { job } = plan;
   if (await hasResult(store, job)) return;
-  const reports = await eachInTurn([...plan.parts.keys()], (part) =>
-    getJson(store, partReportKey(job, part), PartReport),
-  );
-  const present = reports.filter((report) => report !== undefined);
-  // A part is missing: its own task announces the gathering again, or the recheck does.
-  if (present.length < plan.parts.length) return;
-  const { figures, manifest } = work.merge(plan, present);
+  const { figures, manifest } = work.merge(plan, reports);
   // First the manifest, then the result that names it. A refusal means that the very same is there.
   if (manifest !== undefined) await putJson(store, outputManifestKey(job), manifest, 'create');
   const shards = manifest?.shards ?? [];
@@ -132,9 +153,8 @@ export async function recheckParts(
   if (await hasResult(store, job)) return;
   const goesOn = await claimLook(store, (n) => partsLookKey(job, n), number, redelivered);
   if (!goesOn && !announce) return;
-  const present = await eachInTurn([...plan.parts.keys()], (part) => store.head(partReportKey(job, part)));
-  const missing = present.flatMap((report, part) => (report === undefined ? [part] : []));
-  const done = present.length - missing.length;
+  const missing = await missingParts(context, plan);
+  const done = plan.parts.length - missing.length;
   const looks = done > before || announce ? 0 : look + 1;
   if (looks > MAX_LOOKS) return giveUp(context, job, missing);
   if (missing.length === 0) await queue.send([{ v: 1, kind: 'gather', job }]);
@@ -153,28 +173,4 @@ async function giveUp({ store, now }: FanOutContext, job: string, missing: reado
 
 async function hasResult(store: ObjectStore, job: string): Promise<boolean> {
   return (await store.head(jobResultKey(job))) !== undefined;
-}
-
-/**
- * Whether every part has its report. Those announced after `part` are looked at first, one, then two, four …: as long
- * as any is missing it is most likely the next, and the look costs one request.
- */
-async function isComplete(store: ObjectStore, { job, parts }: FanOutPlan, part: number): Promise<boolean> {
-  const others = Array.from({ length: parts.length - 1 }, (_, n) => (part + 1 + n) % parts.length);
-  let size = 1;
-  for (let start = 0; start < others.length;) {
-    const looked = others.slice(start, start + size);
-    start += size;
-    size = Math.min(AT_ONCE, size * 2);
-    const found = await Promise.all(looked.map((other) => store.head(partReportKey(job, other))));
-    if (found.includes(undefined)) return false;
-  }
-  return true;
-}
-
-async function eachInTurn<T>(parts: readonly number[], ask: (part: number) => Promise<T>): Promise<T[]> {
-  const answers: T[] = [];
-  for (let start = 0; start < parts.length; start += AT_ONCE)
-    answers.push(...(await Promise.all(parts.slice(start, start + AT_ONCE).map(ask))));
-  return answers;
 }
