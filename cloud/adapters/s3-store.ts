@@ -1,5 +1,6 @@
 /** The object store on Amazon S3, or whatever speaks its API. */
 import { randomUUID } from 'node:crypto';
+import { IncomingMessage } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   DeleteObjectCommand,
@@ -78,18 +79,43 @@ const totalSize = (contentRange: string | undefined) => {
   return total === undefined ? undefined : Number(total);
 };
 
+/**
+ * Bytes of the memory a socket read into, above which it is given back at once. Node reads 64 KiB at a time, each into an
+ * ArrayBuffer of its own; left to the garbage collector, those of a shard of some megabytes bring a collection of all
+ * the heap about, which costs more than the shard. Smaller ones may be of Node's pool, which others use too.
+ */
+const OWN_MEMORY = 16 * 1024;
+
 /** @returns undefined where less came than was announced */
 async function wholeBody({ Body, ContentLength }: GetObjectCommandOutput) {
-  let bytes: Uint8Array;
   try {
-    bytes = (await Body?.transformToByteArray()) ?? new Uint8Array();
+    if (ContentLength !== undefined && Body instanceof IncomingMessage)
+      return await readBody(Body, ContentLength);
+    const bytes = (await Body?.transformToByteArray()) ?? new Uint8Array();
+    if (ContentLength !== undefined && bytes.length !== ContentLength) return undefined;
+    // The SDK types its bytes loosely: they are in an ArrayBuffer of their own, never a shared one.
+    return bytes as Uint8Array<ArrayBuffer>;
   } catch {
     // The connection was lost on the way.
     return undefined;
   }
-  if (ContentLength !== undefined && bytes.length !== ContentLength) return undefined;
-  // The SDK types its bytes loosely: they are in an ArrayBuffer of their own, never a shared one.
-  return bytes as Uint8Array<ArrayBuffer>;
+}
+
+/** @returns undefined where less or more came */
+async function readBody(
+  body: IncomingMessage,
+  length: number,
+): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  for await (const chunk of body as AsyncIterable<Buffer<ArrayBuffer>>) {
+    if (at + chunk.length > length) return undefined;
+    bytes.set(chunk, at);
+    at += chunk.length;
+    // Of a body whose length was announced each read is one chunk: nothing else looks at that memory any more.
+    if (chunk.buffer.byteLength > OWN_MEMORY) chunk.buffer.transfer(0);
+  }
+  return at === length ? bytes : undefined;
 }
 
 function conditionHeaders({ condition }: PutOptions): { IfNoneMatch?: string; IfMatch?: string } {

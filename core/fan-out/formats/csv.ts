@@ -9,6 +9,8 @@ import { numberWriter } from './numbers.ts';
 import { textWriter } from './text-writer.ts';
 
 const [COMMA, RETURN, LINE_FEED] = [0x2c, 0x0d, 0x0a];
+/** Bytes. */
+const USUAL_CELL = 13;
 
 export const csv: Format = {
   extension: 'csv',
@@ -18,7 +20,8 @@ export const csv: Format = {
       names: columnNames(name, value),
       write: numberWriter(value, String),
     }));
-    const out = textWriter();
+    const perRow = columns.reduce((sum, { names }) => sum + names.length, 1);
+    const out = textWriter(rows * perRow * USUAL_CELL);
     const end = () => {
       out.byte(RETURN);
       out.byte(LINE_FEED);

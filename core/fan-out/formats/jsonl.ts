@@ -6,6 +6,9 @@ import { numberWriter } from './numbers.ts';
 import { type TextWriter, textWriter } from './text-writer.ts';
 
 const [COMMA, OPEN, CLOSE] = [0x2c, 0x5b, 0x5d];
+/** Bytes: an element with its comma, and what else a row has. */
+const USUAL_CELL = 13;
+const USUAL_ROW = 32;
 
 export const jsonl: Format = {
   extension: 'jsonl',
@@ -16,7 +19,8 @@ export const jsonl: Format = {
       write: rowWriter(value),
     }));
     const [opening, closing] = [utf8(`{"${ROW_COLUMN}":`), utf8('}\n')];
-    const out = textWriter();
+    const cells = [...tensors.values()].reduce((sum, { data }) => sum + data.length, 0);
+    const out = textWriter(rows * USUAL_ROW + cells * USUAL_CELL);
     for (let row = 0; row < rows; row++) {
       out.bytes(opening);
       out.integer(start + row);

@@ -12,7 +12,7 @@ export interface TextWriter {
    * without long arithmetic. @returns false, and nothing is written, where it cannot
    */
   float32(value: number): boolean;
-  /** In memory of their own. */
+  /** In memory of their own; the last thing that is asked. */
   result(): Uint8Array<ArrayBuffer>;
 }
 
@@ -20,6 +20,11 @@ const [ZERO, POINT, MINUS] = [0x30, 0x2e, 0x2d];
 /** Bytes that any number takes at most: a sign, ten digits before the point, or 13 behind it. */
 const LONGEST = 32;
 const encoder = new TextEncoder();
+
+/** `000` … `999`. */
+const THREE_DIGITS = encoder.encode(
+  Array.from({ length: 1000 }, (_, value) => String(value).padStart(3, '0')).join(''),
+);
 
 /** Powers of ten that a double holds exactly. */
 const POWERS = Array.from({ length: 14 }, (_, exponent) => Number(`1e${exponent}`));
@@ -34,8 +39,9 @@ const HIGHEST = 2 ** 31;
  */
 const UNSURE = 1e-6;
 
-export function textWriter(): TextWriter {
-  let buffer = new Uint8Array(256);
+/** @param expected bytes that will about be written: memory is taken once */
+export function textWriter(expected = 256): TextWriter {
+  let buffer = new Uint8Array(Math.max(LONGEST, expected));
   let at = 0;
 
   const reserve = (bytes: number) => {
@@ -46,11 +52,12 @@ export function textWriter(): TextWriter {
   };
   /** @param value below 2³¹ */
   const digits = (value: number) => {
+    const bytes = buffer;
     let end = at + 1;
     for (let rest = value; rest >= 10; rest = (rest / 10) | 0) end += 1;
     at = end;
     for (let rest = value; end > 0; rest = (rest / 10) | 0) {
-      buffer[--end] = ZERO + (rest % 10);
+      bytes[--end] = ZERO + (rest % 10);
       if (rest < 10) break;
     }
   };
@@ -89,29 +96,48 @@ export function textWriter(): TextWriter {
       let decimals = 13;
       for (let i = 0; i < BORDERS.length && size >= BORDERS[i]!; i++) decimals -= 1;
       const scaled = size * POWERS[decimals]!;
-      let nine = Math.floor(scaled);
+      let nine = scaled | 0;
       const rest = scaled - nine;
       if (Math.abs(rest - 0.5) < UNSURE) return false;
-      if (rest > 0.5) nine += 1;
-      while (nine % 10 === 0) {
-        nine = (nine / 10) | 0;
+      if (rest > 0.5) nine = (nine + 1) | 0;
+      for (let tenth = (nine / 10) | 0; tenth * 10 === nine; tenth = (nine / 10) | 0) {
+        nine = tenth;
         decimals -= 1;
       }
       if (decimals <= 0) return false;
       reserve(LONGEST);
       if (value < 0) buffer[at++] = MINUS;
-      const power = POWERS[decimals]!;
-      const whole = Math.floor(nine / power);
-      digits(whole);
-      buffer[at] = POINT;
-      let fraction = nine - whole * power;
-      for (let i = at + decimals; i > at; i--) {
-        buffer[i] = ZERO + (fraction % 10);
-        fraction = (fraction / 10) | 0;
+      let fraction = nine;
+      if (size < 1) buffer[at++] = ZERO;
+      else {
+        const power = POWERS[decimals]!;
+        const whole = (nine / power) | 0;
+        digits(whole);
+        fraction = (nine - whole * power) | 0;
       }
-      at += decimals + 1;
+      const bytes = buffer;
+      let i = at + decimals;
+      bytes[at] = POINT;
+      at = i + 1;
+      // Three at a time.
+      let left = decimals;
+      for (; left >= 3; left -= 3) {
+        const above = (fraction / 1000) | 0;
+        const code = 3 * (fraction - above * 1000);
+        bytes[i] = THREE_DIGITS[code + 2]!;
+        bytes[i - 1] = THREE_DIGITS[code + 1]!;
+        bytes[i - 2] = THREE_DIGITS[code]!;
+        fraction = above;
+        i -= 3;
+      }
+      for (; left > 0; left--) {
+        const above = (fraction / 10) | 0;
+        bytes[i--] = ZERO + fraction - above * 10;
+        fraction = above;
+      }
       return true;
     },
-    result: () => buffer.slice(0, at),
+    // Shortened where it lies. The writer is then at its end.
+    result: () => new Uint8Array(buffer.buffer.transfer(at)),
   };
 }
