@@ -102,10 +102,7 @@ async function wholeBody({ Body, ContentLength }: GetObjectCommandOutput) {
 }
 
 /** @returns undefined where less or more came */
-async function readBody(
-  body: IncomingMessage,
-  length: number,
-): Promise<Uint8Array<ArrayBuffer> | undefined> {
+async function readBody(body: IncomingMessage, length: number): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const bytes = new Uint8Array(length);
   let at = 0;
   for await (const chunk of body as AsyncIterable<Buffer<ArrayBuffer>>) {

@@ -90,11 +90,7 @@ export async function executePart(
 }
 
 /** Task `gather`. */
-export async function gatherParts(
-  context: FanOutContext,
-  work: FanOutWork,
-  plan: FanOutPlan,
-): Promise<void> {
+export async function gatherParts(context: FanOutContext, work: FanOutWork, plan: FanOutPlan): Promise<void> {
   const reports = await allReports(context, plan);
   // A part is missing: who does it gathers, or the recheck announces that.
   if (reports !== undefined) await gather(context, work, plan, reports);

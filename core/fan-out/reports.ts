@@ -53,7 +53,10 @@ export async function allReports(
 }
 
 /** @returns the parts of which there is no report */
-export async function missingParts({ store }: Pick<Remembering, 'store'>, { job, parts }: FanOutPlan): Promise<number[]> {
+export async function missingParts(
+  { store }: Pick<Remembering, 'store'>,
+  { job, parts }: FanOutPlan,
+): Promise<number[]> {
   const missing: number[] = [];
   for (let start = 0; start < parts.length; start += AT_ONCE) {
     const asked = [...parts.keys()].slice(start, start + AT_ONCE);

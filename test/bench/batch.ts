@@ -1,7 +1,7 @@
 /**
  * `npm run bench:batch`: a batch job through the jobs API, the queue and the store, beside bare loops around
  * `session.run` with the same batch size on the same cores. In each of several turns both are run once; the ratio is
- * that of the medians.
+ * that of the medians. Each job has a data set of its own: no function holds its rows from the job before.
  */
 import { rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
@@ -24,11 +24,18 @@ import { memoryStore } from '../unit/memory-store.ts';
 import { startStack } from '../../infra/local/stack.ts';
 import { functionRates, type FunctionRates } from './batch-function.ts';
 import { bareLoops } from './batch-loop.ts';
+import { importRows } from './batch-rows.ts';
 
 const TURNS = 3;
+/** Of long jobs. */
+const LONG_TURNS = 2;
 const BATCH_SIZE = 256;
 /** `npm run bench:batch -- test` for the 10,000 test images in place of the 60,000 others. */
-const SPLIT = process.argv[2] ?? 'train';
+const [SPLIT = 'train', ONLY] = process.argv.slice(2);
+/** What is measured; `npm run bench:batch -- train job` for one of them alone. */
+const isAsked = (what: 'function' | 'job' | 'long') => ONLY === undefined || ONLY === what;
+/** Data sets of a long job are as many times the split. */
+const LONG = 4;
 const FORMATS: readonly OutputFormat[] = ['safetensors', 'csv'];
 
 const MODELS = {
@@ -61,8 +68,12 @@ async function release(store: ObjectStore, model: string, graph: Uint8Array<Arra
   await moveChannel(store, model, 'stable', number, new Date());
 }
 
-const median = (values: readonly number[]) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+/** Of an even number of values the mean of the two in the middle. */
+const median = (values: readonly number[]) => {
+  const sorted = values.toSorted((a, b) => a - b);
+  const [low, high] = [(sorted.length - 1) / 2, sorted.length / 2].map(Math.floor);
+  return ((sorted[low!] ?? NaN) + (sorted[high!] ?? NaN)) / 2;
+};
 
 const cores = availableParallelism();
 const held = memoryStore();
@@ -78,64 +89,77 @@ const loopOf = (model: Uint8Array<ArrayBuffer>) => ({
   batchSize: BATCH_SIZE,
 });
 
-// First, while nothing else runs in this process: its CPU time is then the function's.
-const alone: string[][] = [];
-for (const [title, graph] of Object.entries(MODELS))
-  for (const format of FORMATS) {
-    const turns: FunctionRates[] = [];
-    for (let turn = 0; turn < TURNS; turn++)
-      turns.push(await functionRates({ loop: loopOf(graph), images, format }));
-    const [bare, whole] = [median(turns.map((each) => each.bare)), median(turns.map((each) => each.job))];
-    alone.push([title, format, count(bare), count(whole), percent(whole / bare)]);
-  }
 console.log(`MNIST, ${count(rows)} rows, batches of ${BATCH_SIZE}, median of ${TURNS} turns.`);
-console.log('Rows to a second of CPU time, of one function with a store in memory:');
-console.log(table(['MODEL', 'FORMAT', 'BARE LOOP', 'FUNCTION', 'RATIO'], alone));
-
-const stateDir = join(tmpdir(), `causeway-bench-batch-${process.pid}`);
-const stack = await startStack({ stateDir, port: 0 });
-try {
-  const { any } = createClient(stack.routerUrl);
-  await importMnist(stack.store);
-
-  const job = async (model: string, format: OutputFormat): Promise<number> => {
-    const request = {
-      kind: 'batch',
-      model: { name: model },
-      dataset: { name: 'mnist' },
-      split: SPLIT,
-      format,
-    };
-    const { job: id } = await any.createJob({ ...request, batchSize: BATCH_SIZE });
-    const result = await any.follow(id, () => {});
-    const view = await any.job(id);
-    if (result.status !== 'succeeded' || view.kind !== 'batch') throw new Error(JSON.stringify(result));
-    // From the plan to the last byte written.
-    return view.rowsPerSecond;
-  };
-
+// First, while nothing else runs in this process: its CPU time is then the function's.
+if (isAsked('function')) {
   const lines: string[][] = [];
-  for (const [title, graph] of Object.entries(MODELS)) {
-    const name = title.split(' ')[0]!;
-    await release(stack.store, name, graph);
-    // The first job starts the functions and loads the model.
-    await job(name, 'safetensors');
+  for (const [title, graph] of Object.entries(MODELS))
     for (const format of FORMATS) {
-      const jobs: number[] = [];
-      const loops: number[] = [];
-      for (let turn = 0; turn < TURNS; turn++) {
-        loops.push(await bareLoops(loopOf(graph), cores));
-        jobs.push(await job(name, format));
-      }
-      const [bare, whole] = [median(loops), median(jobs)];
+      const turns: FunctionRates[] = [];
+      for (let turn = 0; turn < TURNS; turn++)
+        turns.push(await functionRates({ loop: loopOf(graph), images, format }));
+      const [bare, whole] = [median(turns.map((each) => each.bare)), median(turns.map((each) => each.job))];
       lines.push([title, format, count(bare), count(whole), percent(whole / bare)]);
     }
+  console.log('Rows to a second of CPU time, of one function with a store in memory:');
+  console.log(table(['MODEL', 'FORMAT', 'BARE LOOP', 'FUNCTION', 'RATIO'], lines));
+}
+if (isAsked('job') || isAsked('long')) await throughStack();
+
+async function throughStack(): Promise<void> {
+  const stateDir = join(tmpdir(), `causeway-bench-batch-${process.pid}`);
+  const stack = await startStack({ stateDir, port: 0 });
+  try {
+    const { any } = createClient(stack.routerUrl);
+    let datasets = 0;
+    /** From the plan to the last byte written. */
+    const job = async (model: string, format: OutputFormat, times: number): Promise<number> => {
+      datasets += 1;
+      const dataset = await importRows(stack.store, images, { times, by: datasets });
+      const request = {
+        kind: 'batch',
+        model: { name: model },
+        dataset: { name: dataset },
+        split: 'all',
+        format,
+      };
+      const { job: id } = await any.createJob({ ...request, batchSize: BATCH_SIZE });
+      const result = await any.follow(id, () => {});
+      const view = await any.job(id);
+      if (result.status !== 'succeeded' || view.kind !== 'batch') throw new Error(JSON.stringify(result));
+      return view.rowsPerSecond;
+    };
+    const lines: Record<'job' | 'long', string[][]> = { job: [], long: [] };
+    for (const [title, graph] of Object.entries(MODELS)) {
+      const name = title.split(' ')[0]!;
+      await release(stack.store, name, graph);
+      for (const format of FORMATS) {
+        // The first job starts the functions, loads the model, and has the format's code compiled.
+        await job(name, format, 1);
+        for (const what of ['job', 'long'] as const) {
+          if (!isAsked(what)) continue;
+          const jobs: number[] = [];
+          const loops: number[] = [];
+          for (let turn = 0; turn < (what === 'long' ? LONG_TURNS : TURNS); turn++) {
+            loops.push(await bareLoops(loopOf(graph), cores));
+            jobs.push(await job(name, format, what === 'long' ? LONG : 1));
+          }
+          const [bare, whole] = [median(loops), median(jobs)];
+          lines[what].push([title, format, count(bare), count(whole), percent(whole / bare)]);
+        }
+      }
+    }
+    const columns = ['MODEL', 'FORMAT', 'BARE LOOPS', 'JOB', 'RATIO'];
+    console.log(
+      `\nRows a second of the clock, ${cores} cores, the whole way from the plan to the last byte written:`,
+    );
+    if (isAsked('job')) console.log(table(columns, lines.job));
+    if (isAsked('long')) {
+      console.log(`The same with ${count(LONG * rows)} rows, ${LONG_TURNS} turns:`);
+      console.log(table(columns, lines.long));
+    }
+  } finally {
+    await stack.stop();
+    await rm(stateDir, { recursive: true, force: true });
   }
-  console.log(
-    `\nRows a second of the clock, ${cores} cores, the whole way from the plan to the last byte written:`,
-  );
-  console.log(table(['MODEL', 'FORMAT', 'BARE LOOPS', 'JOB', 'RATIO'], lines));
-} finally {
-  await stack.stop();
-  await rm(stateDir, { recursive: true, force: true });
 }
