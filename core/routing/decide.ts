@@ -4,9 +4,9 @@
  * for when nothing else is in time; a half-open target gets its one trial; an ejected one is left out while another
  * is healthy; among the rest the policy ranks.
  */
-import { isFull, isInTime } from './admission.ts';
+import { BELIEVED_MS, isFull, isInTime } from './admission.ts';
 import { affordable, attemptLimit } from './limits.ts';
-import { PROBE_SHARE, STALE_MS } from './policies/predictive.ts';
+import { COPY_EVERY } from './policies/predictive.ts';
 import {
   type Decision,
   least,
@@ -141,7 +141,7 @@ function choose<Memory>(
     return { target, reason: 'degraded', memory, probes: [] };
   }
   // What is for need only is never chosen before, and could not be learned about.
-  const shadow = taken.shadow ?? spare.find((each) => isUnlearned(each, now) && random() < PROBE_SHARE);
+  const shadow = taken.shadow ?? spare.find((each) => isUnlearned(each, now) && random() < 1 / COPY_EVERY);
   return { ...taken, shadow };
 }
 
@@ -191,4 +191,4 @@ function chooseAmong<Memory>(
 }
 
 const isUnlearned = ({ inFlight, lanes, answeredAt }: TargetSnapshot, now: number) =>
-  inFlight < lanes && (answeredAt === null || now - answeredAt > STALE_MS);
+  inFlight < lanes && (answeredAt === null || now - answeredAt > BELIEVED_MS);

@@ -40,6 +40,7 @@ const shift = (mean: Mean, by: number): Mean => ({
   ...mean,
   long: Math.max(0, mean.long + by),
   short: Math.max(0, mean.short + by),
+  best: mean.best && Math.max(0, mean.best + by),
 });
 
 function sizedValue({ mean, line }: Sized, bytes: number): number | null {
@@ -64,6 +65,8 @@ export interface Learned {
   readonly ratios: Ratios;
   readonly spread: number;
   readonly learnedAt: number | null;
+  /** When the request was sent that showed what made the target slow to be over, milliseconds. */
+  readonly anewAt: number;
 }
 
 export const nothingLearned = (): Learned => ({
@@ -73,6 +76,7 @@ export const nothingLearned = (): Learned => ({
   ratios: noRatios(),
   spread: 1,
   learnedAt: null,
+  anewAt: -Infinity,
 });
 
 /** How long one more request waits, in service times of those ahead. */
@@ -126,7 +130,7 @@ export interface Reading extends Question {
   /** Of these in the target, where it can time itself. */
   readonly serviceMs: number | null;
   readonly isCold: boolean;
-  /** It was sent beside a request, to learn from or as a second attempt. */
+  /** It was sent beside a request, to learn from or as a second attempt, to a target that had been left alone. */
   readonly isTry: boolean;
   /** What was predicted when it was sent. */
   readonly predictedMs: number | null;
@@ -134,6 +138,7 @@ export interface Reading extends Question {
 
 export function learn(known: Learned, reading: Reading, now: number): Learned {
   const { model, bytes, share, elapsedMs, isCold, isTry } = reading;
+  if (isOfThePast(known, reading, now)) return { ...known, learnedAt: now };
   const inTarget = Math.min(elapsedMs, reading.serviceMs ?? elapsedMs);
   // Before a cold answer a connection was opened and an environment started: that is no way to the next answer.
   const network = isCold ? known.network : learnSized(known.network, bytes, elapsedMs - inTarget, now, isTry);
@@ -148,8 +153,16 @@ export function learn(known: Learned, reading: Reading, now: number): Learned {
     models: withModel(known.models, model, { service, peak, answeredAt: now }),
     ...spreadOf(known, reading, isNew, now),
     learnedAt: now,
+    anewAt: isNew ? now - elapsedMs : known.anewAt,
   };
 }
+
+/**
+ * Answers come in another order than the requests were sent in, the slow ones last: what was sent while the target was
+ * still slow is no news when a later request has been answered quickly.
+ */
+const isOfThePast = ({ anewAt }: Learned, { elapsedMs }: Pick<Reading, 'elapsedMs'>, now: number): boolean =>
+  now - elapsedMs < anewAt;
 
 /** It takes at least so long: otherwise a target that never answers in time would never be learned about. */
 export function learnAtLeast(
@@ -157,6 +170,7 @@ export function learnAtLeast(
   reading: Omit<Reading, 'isCold' | 'serviceMs'>,
   now: number,
 ): Learned {
+  if (isOfThePast(known, reading, now)) return known;
   const expected = partsOf(known, reading, now);
   if (expected !== null && reading.elapsedMs <= totalMs(expected)) return known;
   const own = known.models.get(reading.model);

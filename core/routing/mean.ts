@@ -11,9 +11,10 @@ const LONG = 32;
 const SHORT = 4;
 /** Mean absolute deviations that the short mean may be away: about 3 standard deviations of a mean of four. */
 const BAND = 2;
-/** Milliseconds without a reading, and how many times as quick one after them must be to say that the past is over. */
-const SILENCE_MS = 5_000;
-const QUICKER = 3;
+/** How many times as quick as expected, and as slow as it was at its best, is another time and no luck. */
+const QUICKER = 2;
+/** Milliseconds in which the best is forgotten by a factor of e. */
+const BEST_TAU_MS = 60_000;
 
 export interface Mean {
   readonly long: number;
@@ -22,6 +23,8 @@ export interface Mean {
   readonly deviation: number;
   /** What the past weighs against the next reading, which weighs 1. */
   readonly weight: number;
+  /** The least that it was lately, of enough readings; null: it has not had so many. */
+  readonly best: number | null;
   readonly at: number;
   /** Other isolates' word, and no reading of its own since. */
   readonly isTold?: true;
@@ -32,30 +35,51 @@ export function meanValue({ long, short, deviation }: Mean): number {
 }
 
 /**
- * Whether what made a target slow is over: it was left alone since, and has now been much quicker than it was. Otherwise
- * it would be avoided for as many rounds of such tries as it takes to outweigh the past. A lucky reading that is believed
- * costs little: the target is asked, and the next ones say how it is. An unlucky one would keep everybody away.
+ * Whether what made a target slow is over: it had been quick, was left alone since, and has now been quick again.
+ * Otherwise it would be avoided for as many rounds of such tries as it takes to outweigh the past. A lucky reading that is
+ * believed costs little: the target is asked, and the next ones say how it is. An unlucky one would keep everybody away.
  */
-const isOver = (mean: Mean, reading: number, now: number): boolean =>
-  now - mean.at > SILENCE_MS && meanValue(mean) > QUICKER * reading + TICK_MS;
+function isOver(mean: Mean, best: number | null, reading: number): best is number {
+  return best !== null && meanValue(mean) > QUICKER * Math.max(best, reading) + TICK_MS;
+}
 
 /**
  * @param reading what is not a number from 0 is not learned
- * @param isTry whether the target was only tried: it was not chosen
+ * @param isTry whether the target was left alone before, and only tried: it was not chosen
  */
 export function observeMean(mean: Mean | null, reading: number, now: number, isTry = false): Mean | null {
   if (!Number.isFinite(reading) || reading < 0) return mean;
-  if (mean === null || (isTry && isOver(mean, reading, now)))
-    return { long: reading, short: reading, deviation: reading / 2, weight: 1, at: now };
-  const past = mean.weight * Math.exp(-Math.max(0, now - mean.at) / TAU_MS);
+  if (mean === null) return anew(reading, reading, null, now);
+  const age = Math.max(0, now - mean.at);
+  const value = meanValue(mean);
+  const best =
+    mean.best === null
+      ? null
+      : Math.min(value, (mean.best + TICK_MS) * Math.exp(age / BEST_TAU_MS) - TICK_MS);
+  // The one reading there is was made beside other work, and may be late for that.
+  if (isTry && isOver(mean, best, reading))
+    return anew(Math.min(reading, (reading + best) / 2), reading, best, now);
+  const past = mean.weight * Math.exp(-age / TAU_MS);
   const towards = (from: number, to: number, most: number) =>
     from + (to - from) / (Math.min(past, most - 1) + 1);
   const long = towards(mean.long, reading, LONG);
-  return {
+  const next = {
     long,
     short: towards(mean.short, reading, SHORT),
     deviation: towards(mean.deviation, Math.abs(reading - mean.long), LONG),
     weight: Math.min(LONG, past + 1),
+    best,
     at: Math.max(now, mean.at),
   };
+  if (next.weight < SHORT) return next;
+  return { ...next, best: Math.min(best ?? Infinity, meanValue(next)) };
 }
+
+const anew = (value: number, reading: number, best: number | null, at: number): Mean => ({
+  long: value,
+  short: value,
+  deviation: reading / 2,
+  weight: 1,
+  best,
+  at,
+});

@@ -98,6 +98,10 @@ export interface TargetSnapshot extends TargetConfig {
   readonly learnedAt: number | null;
   /** When the model last answered there; null: never. */
   readonly answeredAt: number | null;
+  /** When it was last sent a request that is to be learned from, of any model; -Infinity: never. */
+  readonly askedAt: number;
+  /** The same of copies, sent only to learn from. */
+  readonly copiedAt: number;
 }
 
 /** One target and when it is predicted to answer: milliseconds from now, null where nothing is known. */

@@ -154,6 +154,7 @@ function meanFrom({ ms, deviation, weight }: Estimate, by: number, now: number):
     short: value,
     deviation,
     weight: Math.min(TOLD_READINGS, weight),
+    best: null,
     at: now,
     isTold: true,
   };

@@ -38,6 +38,9 @@ export const REPORT_MS = 1_000;
  */
 export const FAIR_TIMEOUT_MS = 1_000;
 
+/** Milliseconds without a request after which a target has been left alone. */
+const RESTED_MS = 1_000;
+
 /** Time constant of the utilisation, milliseconds. */
 const BUSY_MS = 5_000;
 
@@ -58,6 +61,9 @@ export interface TargetState {
   /** Those that other isolates said they had sent, and when: see sharing.ts. */
   readonly elsewhere: number;
   readonly elsewhereAt: number;
+  /** When it was last sent a request to learn from, and a copy: see policy.ts. A hedge is mostly cancelled. */
+  readonly askedAt: number;
+  readonly copiedAt: number;
   /** Attempts and failures since the isolate started, ejections too. */
   readonly requests: number;
   readonly errors: number;
@@ -87,6 +93,8 @@ export interface Attempt extends Pick<RouteRequest, 'model' | 'bytes'> {
   /** What it takes itself; null: unknown. */
   readonly serviceMs: number | null;
   readonly predictedMs: number | null;
+  /** It is sent beside a request, to learn from or as a second attempt, and the target was left alone before. */
+  readonly isTry: boolean;
   /** Whether its latency is that of an inference: metadata and refusals are quick and tell nothing. */
   readonly infers: boolean;
 }
@@ -127,6 +135,8 @@ export function initialState(configs: readonly TargetConfig[]): RoutingState {
         reportedAt: -Infinity,
         elsewhere: 0,
         elsewhereAt: -Infinity,
+        askedAt: -Infinity,
+        copiedAt: -Infinity,
         requests: 0,
         errors: 0,
         ejections: 0,
@@ -200,6 +210,8 @@ function seen(target: TargetState, asked: Seen, now: number): TargetSnapshot {
     spread: learned.spread,
     learnedAt: learned.learnedAt,
     answeredAt: answeredAt(learned, key),
+    askedAt: target.askedAt,
+    copiedAt: target.copiedAt,
   };
 }
 
@@ -232,14 +244,15 @@ function underWay(target: TargetState, parts: TargetSnapshot['parts'], now: numb
 
 export function attemptOf(
   state: RoutingState,
-  choice: Omit<Attempt, 'startedAt' | 'queue' | 'share' | 'serviceMs'>,
+  choice: Omit<Attempt, 'startedAt' | 'queue' | 'share' | 'serviceMs' | 'isTry'>,
   now: number,
 ): Attempt {
   const target = known(state, hostId(choice));
   const { queue, parts } = expected(target, choice, now);
   const share =
     parts === null || parts.service === 0 ? 1 / (1 + queue) : parts.service / (parts.service + parts.queue);
-  return { ...choice, startedAt: now, queue, share, serviceMs: parts?.service ?? null };
+  const isTry = (choice.reason === 'probe' || choice.reason === 'hedge') && now - target.askedAt >= RESTED_MS;
+  return { ...choice, startedAt: now, queue, share, serviceMs: parts?.service ?? null, isTry };
 }
 
 const withTarget = (state: RoutingState, target: TargetState): RoutingState =>
@@ -249,7 +262,7 @@ const hostId = ({ target, variant }: Pick<Attempt, 'target' | 'variant'>): Targe
   hostOf({ id: target, variant });
 
 export function started(state: RoutingState, attempt: Attempt): RoutingState {
-  const { reason, startedAt, serviceMs } = attempt;
+  const { reason, startedAt, serviceMs, infers } = attempt;
   const before = known(state, hostId(attempt));
   return withTarget(state, {
     ...before,
@@ -259,6 +272,8 @@ export function started(state: RoutingState, attempt: Attempt): RoutingState {
     busySince: before.inFlight === 0 ? startedAt : before.busySince,
     busy: busyAt(before, startedAt),
     busyAt: Math.max(startedAt, before.busyAt),
+    askedAt: infers && reason !== 'hedge' ? Math.max(startedAt, before.askedAt) : before.askedAt,
+    copiedAt: reason === 'probe' ? Math.max(startedAt, before.copiedAt) : before.copiedAt,
     requests: before.requests + 1,
     health: reason === 'trial' ? trialStarted(before.health, startedAt) : before.health,
   });
@@ -289,7 +304,7 @@ const readingOf = (attempt: Attempt, now: number): Omit<Reading, 'serviceMs' | '
   queue: attempt.queue,
   share: attempt.share,
   predictedMs: attempt.predictedMs,
-  isTry: attempt.reason === 'probe' || attempt.reason === 'hedge',
+  isTry: attempt.isTry,
   elapsedMs: Math.max(0, now - attempt.startedAt),
 });
 

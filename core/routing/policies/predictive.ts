@@ -4,17 +4,21 @@
  * predicted within a tenth of the first count as equal: the cheapest of them is taken, then one of them at random, so
  * that routers that know the same do not all run to the same target.
  *
- * A target that is never chosen is never learned about: an idle one whose estimate is old or missing is sent a small
- * share of the requests as well, beside the target that was chosen, so that nobody waits for what is tried. Where a
- * place has several targets, one of which nothing is known is taken to be like the quickest of its place.
+ * A target that is never chosen is never learned about: an idle one whose estimate is old or missing is sent one in so
+ * many requests as well, beside the target that was chosen, so that nobody waits for what is tried. Where a place has
+ * several targets, one of which nothing is known is taken to be like the quickest of its place.
  */
-import { type Policy, predict, type Ranked, type TargetSnapshot, type View } from '../policy.ts';
+import { type Policy, predict, type Ranked, type Reason, type TargetSnapshot, type View } from '../policy.ts';
 import { hostOf, isUsual } from '../variants.ts';
 
-/** Milliseconds: an estimate older than this may be wrong. */
-export const STALE_MS = 10_000;
-/** Share of the requests that probe while there is something to probe. */
-export const PROBE_SHARE = 0.02;
+/**
+ * Milliseconds for each target there is, and at most: an estimate older than this may be wrong, and is looked at anew.
+ * One of many may be missed for longer: the others are there.
+ */
+export const STALE_MS = 1_000;
+export const MOST_STALE_MS = 10_000;
+/** Requests to a copy of one, at least. Counted, not drawn: what was slow is soon heard of, and there are never more. */
+export const COPY_EVERY = 50;
 /** Predictions this close to the best, relative and in milliseconds (a Worker's clock tick), are as good. */
 export const ALIKE = 0.1;
 export const ALIKE_MS = 0.05;
@@ -93,7 +97,8 @@ function cheapestOfBest(all: readonly Candidate[], random: () => number): Candid
   return { ...one, cheaper: one.price > best && affordable.length < alike.length };
 }
 
-function choose(view: View): Ranked<null> {
+/** @param wait requests until one may be copied; null: at the start, when it is drawn, as not every isolate sees so many */
+function choose(view: View, wait: number | null): Ranked<number | null> {
   const { request, targets, now, random } = view;
   const { deadlineMs } = request;
   const [nearest] = targets;
@@ -103,31 +108,55 @@ function choose(view: View): Ranked<null> {
     ({ ms, target }) => ms === null && (isUsual(target) || target.inFlight < target.lanes),
   )?.target;
   const ranked = contenders(all, deadlineMs);
-  const memory = null;
+  const memory = wait;
   if (ranked.length === 0) return { target: nearest!, reason: 'no-estimate', memory };
   const best = cheapestOfBest(ranked, random);
   const isLate = !inTime(best.ms, deadlineMs);
   // Nothing is predicted of the unknown: better that than a target that is predicted to be too late.
   if (unknown !== undefined && isLate) return { target: unknown, reason: 'deadline', memory };
 
-  const stale = targets.find((each) => each !== best.target && isStale(each, now));
-  const shadow = stale !== undefined && random() < PROBE_SHARE ? { shadow: stale } : {};
   const { target } = best;
-  if (best.cheaper) return { target, reason: 'cheaper', memory, ...shadow };
+  const left = (wait ?? 1 + Math.floor(random() * COPY_EVERY)) - 1;
+  const shadow = left > 0 ? undefined : stalest(targets, target, now);
+  const taken = (reason: Reason): Ranked<number> =>
+    shadow === undefined
+      ? { target, reason, memory: Math.max(0, left) }
+      : { target, reason, memory: COPY_EVERY, shadow };
+  if (best.cheaper) return taken('cheaper');
   const isQuicker = (one: Candidate) => one.ms !== null && one.ms < best.ms! * (1 - ALIKE);
-  if (ranked.some(isQuicker)) return { target, reason: 'relief', memory, ...shadow };
+  if (ranked.some(isQuicker)) return taken('relief');
   // A quicker one is left out, which may be late on a bad day.
-  if (all.some(isQuicker)) return { target, reason: 'deadline', memory, ...shadow };
-  return { target, reason: target.place === 'edge' ? 'edge-faster' : 'cloud-faster', memory, ...shadow };
+  if (all.some(isQuicker)) return taken('deadline');
+  return taken(target.place === 'edge' ? 'edge-faster' : 'cloud-faster');
+}
+
+/** Of those there is something to learn of, the one that was asked the longest ago. */
+function stalest(
+  targets: readonly TargetSnapshot[],
+  taken: TargetSnapshot,
+  now: number,
+): TargetSnapshot | undefined {
+  const since = now - Math.min(MOST_STALE_MS, STALE_MS * targets.length);
+  let oldest: TargetSnapshot | undefined;
+  for (const each of targets)
+    if (each !== taken && isStale(each, since) && (oldest === undefined || each.askedAt < oldest.askedAt))
+      oldest = each;
+  return oldest;
 }
 
 /**
- * Nothing is known of the model there, or it would have to be loaded first, or nothing new is known of the target; and
- * it has a lane to spare. What is expected to be cold would otherwise stay so, however much quicker it is when warm.
+ * Nothing is known of the model there, or it would have to be loaded first, or the target was not asked since; and it
+ * has a lane to spare, and got no copy since. What is expected to be cold would otherwise stay so, however much quicker
+ * it is when warm. That it was asked is enough: a slow one's answer tells of the time when it was asked.
  */
-function isStale({ inFlight, lanes, parts, learnedAt }: TargetSnapshot, now: number): boolean {
-  if (inFlight >= lanes) return false;
-  return parts === null || parts.cold > 0 || learnedAt === null || now - learnedAt > STALE_MS;
+function isStale({ inFlight, lanes, parts, askedAt, copiedAt }: TargetSnapshot, since: number): boolean {
+  if (inFlight >= lanes || copiedAt > since) return false;
+  return parts === null || parts.cold > 0 || askedAt <= since;
 }
 
-export const predictive: Policy<null> = { source: 'docs/routing.md', initial: null, choose, score: priceOf };
+export const predictive: Policy<number | null> = {
+  source: 'docs/routing.md',
+  initial: null,
+  choose,
+  score: priceOf,
+};

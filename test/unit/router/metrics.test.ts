@@ -26,6 +26,7 @@ const attempt = (known: Partial<Attempt> = {}): Attempt => ({
   share: 1,
   serviceMs: null,
   predictedMs: 10,
+  isTry: false,
   infers: true,
   ...known,
 });

@@ -1,14 +1,25 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { decide } from '../../../core/routing/decide.ts';
-import { PROBE_SHARE, STALE_MS } from '../../../core/routing/policies/predictive.ts';
+import { COPY_EVERY, MOST_STALE_MS, STALE_MS } from '../../../core/routing/policies/predictive.ts';
 import { POLICIES, POLICY_NAMES, type PolicyName } from '../../../core/routing/policies/table.ts';
 import { predict, REASONS, type RouteRequest, type TargetSnapshot } from '../../../core/routing/policy.ts';
 import { hostOf } from '../../../core/routing/variants.ts';
-import { ask, cloud, edge, free, loaded, NOW, random, requests, several, variants } from './snapshots.ts';
+import {
+  ask,
+  cloud,
+  edge,
+  free,
+  loaded,
+  NOW,
+  random,
+  requests,
+  several,
+  target,
+  variants,
+} from './snapshots.ts';
 
 const NEVER = () => 1 - 2 ** -32;
-const ALWAYS = () => 0;
 
 const run = (
   targets: readonly TargetSnapshot[],
@@ -21,9 +32,24 @@ const choose = (...args: Parameters<typeof run>) => {
   return choice && `${choice.target} ${choice.reason}`;
 };
 
+/** Of requests one after another at one time, who got a copy of each, if the targets stay as they are. */
+function copies(
+  targets: readonly TargetSnapshot[],
+  requests: number,
+  random = NEVER,
+): (string | undefined)[] {
+  const policy = POLICIES.predictive;
+  let memory = policy.initial;
+  return Array.from({ length: requests }, () => {
+    const choice = decide(policy, { request: ask(), targets, now: NOW, random }, memory)!;
+    memory = choice.memory;
+    return choice.shadow?.target;
+  });
+}
+
 describe('decide', () => {
-  const unknown = { latencyMs: null, learnedAt: null };
-  const stale = { learnedAt: NOW - STALE_MS - 1 };
+  const unknown = { latencyMs: null, learnedAt: null, askedAt: -Infinity };
+  const stale = { askedAt: NOW - 2 * STALE_MS };
 
   it.each([
     [
@@ -96,18 +122,52 @@ describe('decide', () => {
     ['a stale estimate', [edge(), cloud({ ...stale, latencyMs: 50 })], 'edge', 'cloud'],
     ['nothing known', [edge(), cloud(unknown)], 'edge', 'cloud'],
     ['a stale edge', [edge({ ...stale, latencyMs: 50 }), cloud()], 'cloud', 'edge'],
-    ['not what is fresh', [edge(), cloud({ latencyMs: 50 })], 'edge', undefined],
+    ['not what is fresh', [edge(), cloud({ latencyMs: 50, askedAt: stale.askedAt + 1 })], 'edge', undefined],
+    [
+      'not what got one lately',
+      [edge(), cloud({ ...unknown, copiedAt: stale.askedAt + 1 })],
+      'edge',
+      undefined,
+    ],
+    ['what got one long ago', [edge(), cloud({ ...unknown, copiedAt: stale.askedAt })], 'edge', 'cloud'],
     ['not what is busy', [edge(), cloud({ ...stale, latencyMs: 50, inFlight: 1 })], 'edge', undefined],
   ] as const)('learns beside the request: %s', (_, targets, chosen, shadow) => {
-    const choice = run(targets, {}, ALWAYS)!;
-    expect([choice.target, choice.shadow?.target]).toEqual([chosen, shadow]);
+    expect(copies(targets, COPY_EVERY).at(-1)).toBe(shadow);
+    expect(run(targets)!.target).toBe(chosen);
   });
 
-  it('learns with a small share of the requests', () => {
+  it('learns with one in so many requests, never more, and from the start of an isolate by lot', () => {
     const targets = [edge(), cloud({ ...stale, latencyMs: 50 })];
-    expect(run(targets, {}, () => PROBE_SHARE)!.shadow).toBeUndefined();
-    expect(run(targets, {}, () => PROBE_SHARE / 1.01)!.shadow).toBeDefined();
-    expect(PROBE_SHARE).toBeLessThanOrEqual(0.05);
+    const at = (draw: number) =>
+      copies(targets, 4 * COPY_EVERY, () => draw).flatMap((copy, i) => (copy === undefined ? [] : [i + 1]));
+    expect(at(NEVER())).toEqual([1, 2, 3, 4].map((n) => n * COPY_EVERY));
+    expect(at(0)).toEqual([0, 1, 2, 3].map((n) => n * COPY_EVERY + 1));
+    expect(COPY_EVERY).toBeGreaterThanOrEqual(50);
+  });
+
+  it('learns at once when a target becomes stale, if no request was copied for so long', () => {
+    const policy = POLICIES.predictive;
+    let memory = policy.initial;
+    const next = (targets: readonly TargetSnapshot[]) => {
+      const choice = decide(policy, { request: ask(), targets, now: NOW, random: NEVER }, memory)!;
+      memory = choice.memory;
+      return choice.shadow?.target;
+    };
+    for (let i = 0; i < 3 * COPY_EVERY; i++) expect(next([edge(), cloud({ latencyMs: 50 })])).toBeUndefined();
+    expect(next([edge(), cloud({ ...stale, latencyMs: 50 })])).toBe('cloud');
+    expect(next([edge(), cloud({ ...stale, latencyMs: 50 })])).toBeUndefined();
+  });
+
+  it('learns of the one that was asked the longest ago, and of many each may be left alone for longer', () => {
+    const of = (...agesMs: readonly number[]) =>
+      agesMs.map((ms, i) => target(`cloud-${i}`, { latencyMs: 50, askedAt: NOW - ms }));
+    const copy = (targets: readonly TargetSnapshot[]) => copies([edge(), ...targets], COPY_EVERY).at(-1);
+    expect(copy(of(4_000, 9_000))).toBe('cloud-1');
+    expect(copy(of(9_000, 4_000))).toBe('cloud-0');
+    expect(copy(of(2_999, 0))).toBeUndefined();
+    const many = (ms: number) => of(ms, ...Array.from({ length: 30 }, () => 0));
+    expect(copy(many(MOST_STALE_MS - 1))).toBeUndefined();
+    expect(copy(many(MOST_STALE_MS))).toBe('cloud-0');
   });
 
   it('does not ask what costs more than the ceiling, and takes the cheaper of equals', () => {

@@ -22,6 +22,8 @@ const target = (id: string, known: Partial<TargetSnapshot> = {}): TargetSnapshot
   spread: 2,
   learnedAt: NOW - 5,
   answeredAt: NOW - 5,
+  askedAt: NOW - 15,
+  copiedAt: -Infinity,
   ...known,
 });
 const ask = (known: Partial<RouteRequest> = {}): RouteRequest => ({

@@ -28,6 +28,8 @@ export function target(id: string, { latencyMs = 10, ...known }: Known = {}): Ta
     spread: 1,
     learnedAt: latencyMs === null ? null : NOW,
     answeredAt: latencyMs === null ? null : NOW,
+    askedAt: latencyMs === null ? -Infinity : NOW,
+    copiedAt: -Infinity,
     ...known,
   };
 }
@@ -73,6 +75,8 @@ const anyKnown = fc
     latencyMs: latency,
     learnedAt: fc.integer({ min: 0, max: NOW }),
     answeredAt: fc.integer({ min: 0, max: NOW }),
+    askedAt: fc.oneof(fc.constant(-Infinity), fc.integer({ min: 0, max: NOW })),
+    copiedAt: fc.oneof(fc.constant(-Infinity), fc.integer({ min: 0, max: NOW })),
   })
   .map((known): Known => {
     if (known.latencyMs !== null) return known;

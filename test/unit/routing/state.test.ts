@@ -115,6 +115,79 @@ describe('routing state', () => {
     expect(seen(less, 500).latencyMs).toBe(400);
   });
 
+  describe('of a target that grew slow and is left alone', () => {
+    /** It took 10 ms, then a second; what was sent last came back at 13 s. */
+    const slow = () => {
+      let state = BOTH;
+      for (let i = 0; i < 40; i++) state = go(state, { from: i * 100, to: i * 100 + 10, result: answered() });
+      for (let i = 0; i < 8; i++)
+        state = go(state, { from: 4_000 + i * 1_000, to: 5_000 + i * 1_000, result: answered() });
+      return go(state, { from: 12_000, to: 13_000, result: answered() });
+    };
+    const AT = 14_000;
+    const tried = (reason: Reason, took: number, state = slow()) =>
+      seen(go(state, { reason, from: AT, to: AT + took, result: answered() }), AT + took).latencyMs!;
+
+    it('believes the first copy that is quick again, nearly as quick as it was', () => {
+      expect(seen(slow(), AT).latencyMs).toBeGreaterThan(600);
+      expect(tried('probe', 10)).toBeLessThan(12);
+      // It may have been late for the request that it was sent beside.
+      expect(tried('probe', 40)).toBeLessThan(30);
+      expect(tried('hedge', 10)).toBeLessThan(12);
+    });
+
+    it('believes no such answer of one that was chosen, or is asked all the time', () => {
+      expect(tried('edge-faster', 10)).toBeGreaterThan(300);
+      const busy = go(slow(), { from: AT - 500, to: AT - 400, result: { kind: 'cancelled' } });
+      expect(tried('probe', 10, busy)).toBeGreaterThan(300);
+    });
+
+    it('believes none of one that is as quick as that now and then, and never was on average', () => {
+      let state = BOTH;
+      for (let i = 0; i < 40; i++) {
+        const from = i * 2_000;
+        state = go(state, { from, to: from + (i % 4 === 0 ? 10 : 1_000), result: answered() });
+      }
+      const from = 40 * 2_000;
+      const lucky = go(state, { reason: 'probe', from, to: from + 10, result: answered() });
+      expect(seen(lucky, from + 10).latencyMs).toBeGreaterThan(300);
+    });
+
+    it('takes what was sent before that copy for what it is: no news, however late it comes', () => {
+      const start = (state: RoutingState, from: number) => {
+        const asked = { target: 'edge', model: 'm', bytes: 100, infers: true, predictedMs: 900 } as const;
+        const attempt = attemptOf(state, { ...asked, reason: 'probe' }, from);
+        return { attempt, state: started(state, attempt) };
+      };
+      const before = start(slow(), AT);
+      const after = start(before.state, AT + 1_000);
+      const quick = ended(after.state, after.attempt, answered(), AT + 1_010);
+      expect(seen(quick, AT + 1_010).latencyMs).toBeLessThan(12);
+      for (const result of [answered(), { kind: 'timeout' } as const]) {
+        const state = ended(quick, before.attempt, result, AT + 1_100);
+        expect(seen(state, AT + 1_100).latencyMs).toBe(seen(quick, AT + 1_010).latencyMs);
+        expect(seen(state, AT + 1_100).spread).toBe(1);
+        expect(seen(state, AT + 1_100).inFlight).toBe(0);
+      }
+    });
+  });
+
+  it('tells when a target was last asked something to learn from, and sent a copy', () => {
+    const told = (state: RoutingState) => {
+      const { askedAt, copiedAt } = seen(state, 100);
+      return [askedAt, copiedAt];
+    };
+    expect(told(BOTH)).toEqual([-Infinity, -Infinity]);
+    const asked = go(BOTH, { from: 5, to: 9, result: answered() });
+    expect(told(asked)).toEqual([5, -Infinity]);
+    expect(told(go(asked, { from: 20, to: 21, infers: false, result: answered() }))).toEqual([5, -Infinity]);
+    expect(told(go(asked, { reason: 'hedge', from: 20, to: 21, result: answered() }))).toEqual([
+      5,
+      -Infinity,
+    ]);
+    expect(told(go(asked, { reason: 'probe', from: 20, to: 21, result: answered() }))).toEqual([20, 20]);
+  });
+
   it('ejects after five failures, tries once when the time is over, and goes by the answer', () => {
     let state = BOTH;
     for (let i = 0; i < CONSECUTIVE_FAILURES; i++)

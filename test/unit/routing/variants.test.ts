@@ -1,7 +1,8 @@
 /** Several variants at one target: chosen between, degraded to, and one isolate all the same. */
 import { describe, expect, it } from 'vitest';
 import { decide } from '../../../core/routing/decide.ts';
-import { PROBE_SHARE, STALE_MS } from '../../../core/routing/policies/predictive.ts';
+import { BELIEVED_MS } from '../../../core/routing/admission.ts';
+import { COPY_EVERY } from '../../../core/routing/policies/predictive.ts';
 import { POLICIES } from '../../../core/routing/policies/table.ts';
 import { predict, type RouteRequest, type TargetSnapshot } from '../../../core/routing/policy.ts';
 import {
@@ -102,12 +103,12 @@ describe('of two variants', () => {
   });
 
   it('the less exact one is learned about beside requests, while there is need to', () => {
-    const shadow = (known: Partial<TargetSnapshot>, random = () => PROBE_SHARE / 1.01) =>
+    const shadow = (known: Partial<TargetSnapshot>, random = () => 0.99 / COPY_EVERY) =>
       run([...variants('fp32', [{}, known]), gone], {}, random)!.shadow?.target;
     expect(shadow(unknown)).toBe('edge-int8');
-    expect(shadow({ answeredAt: NOW - STALE_MS - 1 })).toBe('edge-int8');
+    expect(shadow({ answeredAt: NOW - BELIEVED_MS - 1 })).toBe('edge-int8');
     expect(shadow({ answeredAt: NOW })).toBeUndefined();
-    expect(shadow(unknown, () => PROBE_SHARE)).toBeUndefined();
+    expect(shadow(unknown, () => 1 / COPY_EVERY)).toBeUndefined();
   });
 
   it('a request that failed goes to another isolate before the same', () => {
