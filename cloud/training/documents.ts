@@ -3,13 +3,7 @@ import type { z } from 'zod';
 import type { AcceptedFanOut } from '../../core/contracts/fan-out.ts';
 import { AcceptedJob, AnyAcceptedJob, JobPlan, type Part, RoundCommit } from '../../core/contracts/job.ts';
 import type { DatasetManifest } from '../../core/contracts/dataset.ts';
-import {
-  datasetKey,
-  jobPlanKey,
-  jobResultKey,
-  jobSpecKey,
-  roundCommitKey,
-} from '../../core/contracts/keys.ts';
+import { jobPlanKey, jobResultKey, jobSpecKey, roundCommitKey } from '../../core/contracts/keys.ts';
 import { readManifest } from '../../core/datasets/read.ts';
 import { Fault } from '../../core/errors.ts';
 import { type ControlState, readControl, UNTOUCHED } from '../../core/jobs/control.ts';
@@ -53,15 +47,10 @@ export async function plannedJob(context: FleetContext, job: string): Promise<Jo
 }
 
 /** Of the version that is planned with. */
-export async function plannedDataset(context: FleetContext, { dataset }: JobPlan): Promise<DatasetManifest> {
-  const { name, version } = dataset;
-  const key = datasetKey(name, version);
-  const known = context.caches.documents.get(key);
-  if (known !== undefined) return known as DatasetManifest;
-  const manifest = await readManifest(context.store, name, version);
-  context.caches.documents.set(key, manifest);
-  return manifest;
-}
+export const plannedDataset = (
+  { store, caches }: FleetContext,
+  { dataset: { name, version } }: JobPlan,
+): Promise<DatasetManifest> => readManifest(store, name, version, caches.documents);
 
 export function roundCommit(
   context: FleetContext,

@@ -171,14 +171,11 @@ export function createRouter(options: RouterOptions): Router {
       headers: { ...traceHeaders(trace), 'content-type': CONTENT_TYPE },
     });
   });
-  const page = async (c: RouterContext) => {
-    dashboard ??= await createDashboard(options.dashboard);
-    return dashboard.page(c.req.raw);
-  };
+  const dashboardOf = async () => (dashboard ??= await createDashboard(options.dashboard));
+  const page = async (c: RouterContext) => (await dashboardOf()).page(c.req.raw);
   const file = async (c: RouterContext) => {
-    dashboard ??= await createDashboard(options.dashboard);
     const { version = '', name = '' } = c.req.param() as { version?: string; name?: string };
-    const response = dashboard.file(c.req.raw, version, name);
+    const response = (await dashboardOf()).file(c.req.raw, version, name);
     if (response === undefined) throw new Fault('not_found', `no such file: ${c.req.path}`);
     return response;
   };

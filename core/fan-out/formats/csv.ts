@@ -5,12 +5,10 @@
 import type { TensorValue } from '../../tensors/tensor.ts';
 import { ROW_COLUMN } from './columns.ts';
 import type { Format } from './format.ts';
-import { numberWriter } from './numbers.ts';
+import { numberWriter, USUAL_CELL } from './numbers.ts';
 import { textWriter } from './text-writer.ts';
 
 const [COMMA, RETURN, LINE_FEED] = [0x2c, 0x0d, 0x0a];
-/** Bytes. */
-const USUAL_CELL = 13;
 
 export const csv: Format = {
   extension: 'csv',

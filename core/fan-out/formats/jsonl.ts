@@ -2,12 +2,11 @@
 import type { TensorValue } from '../../tensors/tensor.ts';
 import { ROW_COLUMN } from './columns.ts';
 import { type Format, utf8 } from './format.ts';
-import { numberWriter } from './numbers.ts';
+import { numberWriter, USUAL_CELL } from './numbers.ts';
 import { type TextWriter, textWriter } from './text-writer.ts';
 
 const [COMMA, OPEN, CLOSE] = [0x2c, 0x5b, 0x5d];
-/** Bytes: an element with its comma, and what else a row has. */
-const USUAL_CELL = 13;
+/** Bytes of a row besides its cells. */
 const USUAL_ROW = 32;
 
 export const jsonl: Format = {

@@ -4,6 +4,8 @@ import type { TextWriter } from './text-writer.ts';
 
 /** Significant digits that tell every float32 from its neighbours (IEEE 754-2019, table 5.12 … binary32: 9). */
 const FLOAT32_DIGITS = 9;
+/** Bytes of a number and what separates it from the next: how much memory a text will about take. */
+export const USUAL_CELL = 13;
 
 /** @returns writes the element at an index as {@link textOf} has it */
 export function numberWriter(

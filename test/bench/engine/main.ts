@@ -5,7 +5,7 @@
 import { cpus } from 'node:os';
 import { gradientsTable } from './rows/gradients.ts';
 import { networksTable } from './rows/networks.ts';
-import { operatorsTables } from './rows/operators.ts';
+import { operatorsTables, RUNS } from './rows/operators.ts';
 import { optimizersTable } from './rows/optimizers.ts';
 import { stepsTable } from './rows/steps.ts';
 
@@ -18,8 +18,9 @@ const comparisons = [
   () => networksTable(TURNS),
   () => optimizersTable(TURNS),
 ];
-const tables = process.argv[2] === 'operators' ? [operatorsTables] : comparisons;
-console.log(
-  `${cpus()[0]?.model}, Node ${process.version}; CPU time, medians of ${TURNS.rounds} rounds in turns`,
-);
+const [tables, measure] =
+  process.argv[2] === 'operators'
+    ? [[operatorsTables], `ONNX Runtime's profile, medians of ${RUNS} runs`]
+    : [comparisons, `CPU time, medians of ${TURNS.rounds} rounds in turns`];
+console.log(`${cpus()[0]?.model}, Node ${process.version}; ${measure}`);
 for (const make of tables) console.log(`\n${await make()}`);

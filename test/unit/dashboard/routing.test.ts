@@ -3,6 +3,8 @@ import type { RoutingView, TargetView } from '../../../core/contracts/routing.ts
 import { conditionOf } from '../../../functions/router/dashboard/condition.js';
 import { byPlace, lateness, targetsToShow, titleOf } from '../../../functions/router/dashboard/places.js';
 import { rateAt, withReading, WINDOW_S } from '../../../functions/router/dashboard/rates.js';
+// As the page begins: nothing is read yet, and nothing is wrong.
+import { faults as FINE, known as nothing } from '../../../functions/router/dashboard/state.js';
 import { batchAt, jobAt, trafficOf } from '../../e2e/dashboard-samples.ts';
 
 const OFF: Partial<TargetView> = { configured: false, requests: 0, p50Ms: null, p95Ms: null, p99Ms: null };
@@ -71,19 +73,6 @@ describe('rates', () => {
 });
 
 describe('the condition of the system', () => {
-  const FINE = { routing: null, jobs: null, models: null };
-  const nothing: Parameters<typeof conditionOf>[0] = {
-    routing: null,
-    readings: [],
-    jobs: [],
-    job: null,
-    jobAt: 0,
-    following: undefined,
-    jobFault: null,
-    models: [],
-    releases: new Map(),
-    isRead: { jobs: false, models: false },
-  };
   const routed = (changes: Partial<TargetView> = {}) => {
     const view = trafficOf(20, 5, changes);
     return { ...view, places: byPlace(view.targets) };

@@ -9,7 +9,8 @@ import { table } from '../../../../infra/cli/output.ts';
 import { spread } from '../measure.ts';
 import { feedsOf, forwardOf, type Network, NETWORKS, trainingOf } from '../networks.ts';
 
-const RUNS = 200;
+/** Of each graph. */
+export const RUNS = 200;
 /** Operators that take less of a batch than this are one line together. */
 const LEAST_SHARE = 0.01;
 
