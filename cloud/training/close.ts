@@ -7,7 +7,7 @@
 import type { AcceptedJob, JobPlan } from '../../core/contracts/job.ts';
 import { roundLookKey } from '../../core/contracts/keys.ts';
 import { claimLook } from '../../core/jobs/looks.ts';
-import type { Delivery, FleetContext } from './context.ts';
+import type { Delivery, FleetContext, Observe } from './context.ts';
 import { hasEnded, roundCommit } from './documents.ts';
 import { announceNext, mergeOpen } from './merge.ts';
 import { announceMerge } from './merge-pieces.ts';
@@ -20,6 +20,8 @@ const ENOUGH_MS = 60_000;
 const LOOK_AFTER_S = 5;
 /** The look of whoever saw the round complete first: those of its watches are numbered from 1. */
 const SEEN_COMPLETE = 0;
+
+const unobserved: Observe = async (context, _, work) => void (await work(context));
 
 /** After a shard's update was written, or was found there by a redelivery. */
 export async function closeIfSettled(
@@ -40,10 +42,13 @@ export async function closeIfSettled(
   // Of shards that finish together several see the round complete: the first to say so merges, and is asked for that while
   // it reads. In place of a clock: a bucket's is exact to the second.
   const merging = metered(context, false);
+  const { observe = unobserved } = merging;
   const isFirst = claimLook(merging.store, (n) => roundLookKey(plan.job, round, n), SEEN_COMPLETE, false);
   isFirst.catch(() => {});
   try {
-    await mergeOpen(merging, accepted, plan, task, delivery, isFirst);
+    await observe(merging, { kind: 'merge', jobId: plan.job, round }, (context) =>
+      mergeOpen(context, accepted, plan, task, delivery, isFirst),
+    );
     if (!(await isFirst)) await announce(LOOK_AFTER_S);
   } catch (thrown) {
     // Committed, and what follows is not announced: the redelivery does that.

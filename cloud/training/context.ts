@@ -1,5 +1,6 @@
 /** What the tasks of the fleet work with. One per warm function; its caches are why a warm function is quicker. */
-import type { RoundCommit, TrainSpec } from '../../core/contracts/job.ts';
+import type { TaskLine } from '../../core/contracts/log.ts';
+import type { TaskMeter } from '../../core/contracts/usage.ts';
 import type { ShardCache } from '../../core/datasets/read.ts';
 import type { Prices } from '../../core/costs/prices.ts';
 import type { InferenceRuntime, ModelSession } from '../../core/inference/runtime.ts';
@@ -9,7 +10,6 @@ import type { TaskQueue } from '../../core/queue/task-queue.ts';
 import type { ObjectStore, StoredObject } from '../../core/storage/object-store.ts';
 import type { Telemetry } from '../../core/telemetry/log.ts';
 import type { TrainingProgram } from './engine/program.ts';
-import type { Meter } from './metering.ts';
 
 export interface FleetContext {
   readonly store: ObjectStore;
@@ -32,8 +32,25 @@ export interface FleetContext {
   /** Of the task that runs; of its span the second. */
   readonly meter?: Meter;
   readonly traceparent?: string;
+  /** Logs what is done within a delivery beside its own task; default: nobody watches. */
+  readonly observe?: Observe;
   readonly caches: FleetCaches;
 }
+
+export interface Meter {
+  /** Until now. */
+  read(): TaskMeter;
+}
+
+/** What a piece of work is about. */
+export type Subject = Pick<TaskLine, 'kind' | 'jobId' | 'round' | 'shard' | 'slice' | 'part'>;
+
+/** @param work @returns whether there was anything to do: else no line is written */
+export type Observe = (
+  context: FleetContext,
+  subject: Subject,
+  work: (context: FleetContext) => Promise<boolean>,
+) => Promise<void>;
 
 export interface FleetCaches {
   readonly rows: ShardCache;
@@ -78,5 +95,3 @@ export interface Delivery {
   /** Milliseconds until the function is killed; default: it is not. */
   readonly remainingMs?: () => number;
 }
-
-export type { RoundCommit, TrainSpec };

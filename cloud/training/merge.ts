@@ -51,7 +51,10 @@ export async function mergeRound(
     plannedJob(context, job),
   ]);
   if (ended) return;
-  if (commit === undefined) return mergeOpen(context, accepted, plan, { job, round, partial }, delivery);
+  if (commit === undefined) {
+    await mergeOpen(context, accepted, plan, { job, round, partial }, delivery);
+    return;
+  }
   // Who committed announces the next round. Announcing twice here would double the messages with every round.
   if (delivery.redelivered && !(await stopIfDue(context, job, commit.spent)))
     await announceNext(context, accepted, plan, round, true);
@@ -60,6 +63,7 @@ export async function mergeRound(
 /**
  * Of a round that has no commit yet, as far as the caller knows; whether the job has ended is asked on the way.
  * @param isOurs false: another one merges it
+ * @returns whether there was something to merge, and it was ours
  */
 export async function mergeOpen(
   context: FleetContext,
@@ -68,23 +72,25 @@ export async function mergeOpen(
   { job, round, partial }: MergeTask,
   delivery: Delivery,
   isOurs: Promise<boolean> = Promise.resolve(true),
-): Promise<void> {
+): Promise<boolean> {
   // Of rounds that overlap this one may be complete first: who commits the one before announces this merge again.
-  if (plan.staleness !== undefined && !(await isCommitted(context, job, round - 1))) return;
+  if (plan.staleness !== undefined && !(await isCommitted(context, job, round - 1))) return false;
   const start = await startOfRound(context, plan, round);
   const updates = await readUpdates(context, plan, round, start);
   // A shard is missing: its own task announces the merge again, or the watch does.
-  if (updates.length < (partial ? quorumOf(accepted, plan) : plan.shards.length) || !(await isOurs)) return;
+  const isComplete = updates.length >= (partial ? quorumOf(accepted, plan) : plan.shards.length);
+  if (!isComplete || !(await isOurs)) return false;
   // Asked meanwhile: what is announced to a job that has just ended returns at once anyway.
   const asked = hasEnded(context, job);
   // Looked at below, where it is known whether there is a commit.
   asked.catch(() => {});
   const commitment = await commitRound(context, { accepted, plan, round, start }, updates, delivery);
-  if (commitment === 'later' || (commitment === 'refused' && !delivery.redelivered)) return;
-  if (await asked) return;
+  if (commitment === 'later' || (commitment === 'refused' && !delivery.redelivered)) return true;
+  if (await asked) return true;
   const closed = await roundCommit(context, job, round);
-  if (await stopIfDue(context, job, closed?.spent)) return;
-  await announceNext(context, accepted, plan, round, delivery.redelivered);
+  if (!(await stopIfDue(context, job, closed?.spent)))
+    await announceNext(context, accepted, plan, round, delivery.redelivered);
+  return true;
 }
 
 export async function announceNext(

@@ -1,20 +1,15 @@
 /** Counts what one task asks of the bucket and the queue, so that its report can say what it took. */
-import type { Spent, TaskMeter, Usage } from '../../core/contracts/usage.ts';
+import type { Spent, Usage } from '../../core/contracts/usage.ts';
 import { dollars, PRICES } from '../../core/costs/prices.ts';
 import { addUsage } from '../../core/costs/usage.ts';
 import type { TaskQueue } from '../../core/queue/task-queue.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
-import type { FleetContext } from './context.ts';
+import type { FleetContext, Meter } from './context.ts';
 
 /** SQS takes ten messages a request. */
 const SENT_AT_ONCE = 10;
 /** Of the message that brought the task: its receive and its delete. */
 const OWN_QUEUE_REQUESTS = 2;
-
-export interface Meter {
-  /** Until now. */
-  read(): TaskMeter;
-}
 
 /**
  * The context as one task sees it: the same store and queue, counted.

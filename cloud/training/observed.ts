@@ -2,11 +2,11 @@
  * One delivery of a message as operators see it: a span in its job's trace, that trace on all it sends, and a line in the
  * log when it ends. A function that is killed writes none; the next delivery's line has a higher `attempt`.
  */
-import type { Level, Outcome, TaskLine } from '../../core/contracts/log.ts';
+import type { Level, Outcome } from '../../core/contracts/log.ts';
 import type { SendOptions, TaskQueue } from '../../core/queue/task-queue.ts';
-import { loggedError, spanFields } from '../../core/telemetry/log.ts';
+import { loggedError, spanFields, type Telemetry } from '../../core/telemetry/log.ts';
 import { type Span, spanOf, traceIdOfJob, traceparentOf } from '../../core/telemetry/span.ts';
-import type { FleetContext } from './context.ts';
+import type { FleetContext, Observe, Subject } from './context.ts';
 
 /** What a message's delivery says of it to operators. */
 export interface DeliveryFacts {
@@ -20,9 +20,6 @@ export interface DeliveryFacts {
   /** Of the function's invocation. */
   readonly requestId?: string;
 }
-
-/** What the message is about. */
-export type Subject = Pick<TaskLine, 'kind' | 'jobId' | 'round' | 'shard' | 'slice' | 'part'>;
 
 export type Handled =
   | { readonly outcome: 'done' }
@@ -48,16 +45,51 @@ export async function observed(
   subject: Subject,
   work: (context: FleetContext) => Promise<Handled>,
 ): Promise<Handled> {
-  const { telemetry, now } = fleet;
+  const { telemetry } = fleet;
   if (telemetry === undefined) return work(fleet);
-  const startedAt = now();
   const { jobId } = subject;
   const ofJob = jobId === undefined ? undefined : await traceIdOfJob(jobId);
   const span = spanOf(delivery.traceparent, telemetry.randomHex, ofJob);
-  const handled = await work(inSpan(fleet, span));
+  const startedAt = fleet.now();
+  const handled = await work({ ...inSpan(fleet, span), observe: within(telemetry, delivery, span) });
+  logTask(fleet, telemetry, { delivery, subject, span, startedAt, handled });
+  return handled;
+}
+
+/** Work of another kind in the same invocation: a span within the delivery's, and a line of its own. */
+function within(telemetry: Telemetry, delivery: DeliveryFacts, outer: Span): Observe {
+  // The message was sent for the other task: how old it is says nothing of this one.
+  const { sentAt: _, ...facts } = delivery;
+  return async (fleet, subject, work) => {
+    const span = spanOf(traceparentOf(outer), telemetry.randomHex);
+    const startedAt = fleet.now();
+    const end = (handled: Handled) =>
+      logTask(fleet, telemetry, { delivery: facts, subject, span, startedAt, handled });
+    try {
+      if (await work(inSpan(fleet, span))) end({ outcome: 'done' });
+    } catch (thrown) {
+      end({ outcome: 'retried', thrown });
+      throw thrown;
+    }
+  };
+}
+
+interface Ended {
+  readonly delivery: DeliveryFacts;
+  readonly subject: Subject;
+  readonly span: Span;
+  readonly startedAt: Date;
+  readonly handled: Handled;
+}
+
+function logTask(
+  { now }: FleetContext,
+  { log }: Telemetry,
+  { delivery, subject, span, startedAt, handled }: Ended,
+): void {
   const endedAt = now();
   const { outcome } = handled;
-  telemetry.log({
+  log({
     timestamp: endedAt.toISOString(),
     level: LEVEL_OF[outcome],
     message: 'task',
@@ -73,7 +105,6 @@ export async function observed(
     ...(outcome === 'dead' || ('buried' in handled && handled.buried) ? { deadLetter: true } : {}),
     ...('thrown' in handled ? { error: loggedError(handled.thrown) } : {}),
   });
-  return handled;
 }
 
 function inSpan(fleet: FleetContext, span: Span): FleetContext {

@@ -20,7 +20,8 @@ import type { Timing } from '../../core/telemetry/server-timing.ts';
 import { type Answer, drop, type Message, type Outcome, send, type Upstream } from './attempt.ts';
 import type { Explainer } from './explainer.ts';
 import { describe, resultOf } from './flight.ts';
-import type { Isolate, Sent } from './isolate.ts';
+import type { Isolate } from './isolate.ts';
+import type { Sent } from './sent.ts';
 import { NO_RULES, type RuleBook } from './rules.ts';
 
 /** An answer with hard rows in it, and what is needed to ask about them. */

@@ -6,7 +6,7 @@ import { POLICIES, type PolicyName } from '../../core/routing/policies/table.ts'
 import type { Reason } from '../../core/routing/policy.ts';
 import type { AttemptResult } from '../../core/routing/state.ts';
 import type { TargetId } from '../../core/routing/targets.ts';
-import type { Sent } from './isolate.ts';
+import type { Sent } from './sent.ts';
 
 /** What came of a look at the targets, beside the target. */
 interface Chosen {

@@ -19,7 +19,8 @@ import {
   type Upstream,
 } from './attempt.ts';
 import type { Explainer } from './explainer.ts';
-import type { Isolate, Sent } from './isolate.ts';
+import type { Isolate } from './isolate.ts';
+import type { Sent } from './sent.ts';
 import { probe } from './probing.ts';
 
 export interface FlightPlan {

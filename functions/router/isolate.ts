@@ -39,7 +39,6 @@ import {
 } from '../../core/routing/policy.ts';
 import { canRetry, INITIAL_RETRIES, retriesEarned, retryFailed } from '../../core/routing/retries.ts';
 import {
-  type Attempt,
   attemptOf,
   type AttemptResult,
   ended,
@@ -55,6 +54,7 @@ import type { Explainer } from './explainer.ts';
 import { type DegradedKind, routerMetrics } from './metrics.ts';
 import { createProbing, type Report } from './probing.ts';
 import { createRecent, type Routed } from './recent.ts';
+import type { Sent } from './sent.ts';
 
 export interface IsolateOptions {
   readonly policy: PolicyName;
@@ -66,15 +66,6 @@ export interface IsolateOptions {
   readonly wallClock: () => number;
   /** Uniform in [0, 1). */
   readonly random: () => number;
-}
-
-/** A request on its way to a target. */
-export interface Sent {
-  readonly attempt: Attempt;
-  /** What is asked: the target, or the one whose variant it is. */
-  readonly host: TargetId;
-  readonly predictedMs: number | null;
-  readonly limitMs: number;
 }
 
 /** What is done with a request now, and what may follow. */

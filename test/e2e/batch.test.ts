@@ -199,11 +199,10 @@ describe('on a stack that delivers every message twice', () => {
     const lines = () => linesOf(TRACES.training);
     const kindsOf = (of: readonly LogLine[]) =>
       new Set(of.map((line) => (line.message === 'task' ? line.kind : line.message)));
-    // The job has ended before the last handler says so; a watch may come later still. Merges are in the lines of the
-    // shards that completed their rounds.
+    // The job has ended before the last handler says so; a watch may come later still.
     await expect
       .poll(async () => [...kindsOf(await lines())], SOON)
-      .toEqual(expect.arrayContaining(['request', 'plan', 'shard', 'release']));
+      .toEqual(expect.arrayContaining(['request', 'plan', 'shard', 'merge', 'release']));
     /** Whose asking is in no line yet, but for the router's. */
     const orphans = async () => {
       const all = await lines();

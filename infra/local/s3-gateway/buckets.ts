@@ -2,17 +2,10 @@
  * S3's buckets on two R2 buckets: the main one is the Workers' own, key for key; all others share OTHERS under a
  * prefix each, and exist for conformance tests and tools that want a bucket to themselves.
  */
-import type { BucketCall, NewBucketCall, ServiceCall } from './calls.ts';
+import type { Bucket, BucketCall, NewBucketCall, ServiceCall } from './calls.ts';
 import type { GatewayEnvironment } from './environment.ts';
 import { S3Error } from './errors.ts';
 import { document, element, S3_NAMESPACE, xmlResponse } from './xml.ts';
-
-export interface Bucket {
-  readonly name: string;
-  readonly r2: R2Bucket;
-  /** Before each key in R2; empty for the main bucket. */
-  readonly prefix: string;
-}
 
 const MARKERS = 'buckets/';
 const markerKey = (name: string) => `${MARKERS}${name}`;

@@ -1,7 +1,13 @@
 /** What an operation is given, by what its URL names. */
-import type { Bucket } from './buckets.ts';
 import type { GatewayEnvironment } from './environment.ts';
 import type { S3Request } from './request.ts';
+
+export interface Bucket {
+  readonly name: string;
+  readonly r2: R2Bucket;
+  /** Before each key in R2; empty for the main bucket. */
+  readonly prefix: string;
+}
 
 export interface ServiceCall {
   readonly request: S3Request;

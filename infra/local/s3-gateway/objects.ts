@@ -1,7 +1,6 @@
 /** GetObject, HeadObject, PutObject, DeleteObject. */
 import { readBody } from './body.ts';
-import type { Bucket } from './buckets.ts';
-import type { ObjectCall } from './calls.ts';
+import type { Bucket, ObjectCall } from './calls.ts';
 import { evaluate, writeCondition } from './conditions.ts';
 import { S3Error } from './errors.ts';
 import { customMetadata, httpMetadata, objectHeaders, RESPONSE_OVERRIDES } from './metadata.ts';

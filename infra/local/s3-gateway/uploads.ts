@@ -2,7 +2,7 @@
  * The record of unfinished multipart uploads. R2's binding can create, resume, complete and abort an upload, but not
  * say which there are or which parts they have; ListMultipartUploads and ListParts need to know.
  */
-import type { Bucket } from './buckets.ts';
+import type { Bucket } from './calls.ts';
 import { S3Error } from './errors.ts';
 
 export interface UploadRecord {

@@ -7,6 +7,7 @@ import { jobSpecKey } from '../../../core/contracts/keys.ts';
 import { objectCreated } from '../../../core/contracts/notification.ts';
 import { droppedJob } from '../../../cloud/batch/inbox.ts';
 import { jobIdFrom } from '../../../core/jobs/id.ts';
+import { Fault } from '../../../core/errors.ts';
 import { getJson } from '../../../core/storage/json.ts';
 import { jsonLog } from '../../../core/telemetry/log.ts';
 import { traceIdOfJob } from '../../../core/telemetry/span.ts';
@@ -88,8 +89,19 @@ describe('one trace', () => {
     await job.run();
     expect(await job.result()).toMatchObject({ status: 'succeeded' });
     expectOneTrace(job.lines);
-    expect(job.lines).toHaveLength(job.handled.length);
     const shards = job.tasks().filter(({ kind }) => kind === 'shard');
+    // Made within the deliveries of the shards that completed the rounds, no messages of their own.
+    const merges = job.tasks().filter(({ kind }) => kind === 'merge');
+    expect(merges.map(({ round, outcome }) => [round, outcome])).toEqual([
+      [0, 'done'],
+      [1, 'done'],
+    ]);
+    for (const { round, messageId, parentSpanId, ageMs } of merges) {
+      const within = shards.find(({ spanId }) => spanId === parentSpanId);
+      expect(within).toMatchObject({ round, messageId });
+      expect(ageMs).toBeUndefined();
+    }
+    expect(job.lines).toHaveLength(job.handled.length + merges.length);
     expect(shards.map(({ round, shard, outcome, attempt }) => [round, shard, outcome, attempt])).toEqual([
       [0, 0, 'done', 1],
       [0, 1, 'done', 1],
@@ -98,6 +110,23 @@ describe('one trace', () => {
     ]);
     expect(shards.map(({ durationMs }) => durationMs)).toEqual([100, 100, 100, 100]);
     expect(job.tasks().map(({ kind }) => kind)).toContain('release');
+  });
+
+  test('a merge that fails within its shard is a line of its own; the message that follows is another', async () => {
+    const job = await watched({ times: (task) => (task.kind === 'watch' ? 0 : 1) });
+    let failed = false;
+    job.observe((operation, key) => {
+      if (failed || operation !== 'put' || !key.endsWith('/rounds/0/commit.json')) return;
+      failed = true;
+      throw new Fault('unavailable', 'the bucket is away');
+    });
+    await job.run();
+    const merges = job.tasks().filter(({ kind, round }) => kind === 'merge' && round === 0);
+    expect(merges.map(({ outcome, level, error }) => [outcome, level, error?.message])).toEqual([
+      ['retried', 'WARN', 'the bucket is away'],
+      ['done', 'INFO', undefined],
+    ]);
+    expect(job.tasks().filter(({ kind, outcome }) => kind === 'shard' && outcome !== 'done')).toEqual([]);
   });
 
   test('changes no bit of what is trained', async () => {

@@ -2,7 +2,8 @@ import { expect, it } from 'vitest';
 import type { RouteRequest } from '../../../core/routing/policy.ts';
 import { PLACES, targetConfig } from '../../../core/routing/targets.ts';
 import { createExplainer } from '../../../functions/router/explainer.ts';
-import { createIsolate, type Sent } from '../../../functions/router/isolate.ts';
+import { createIsolate } from '../../../functions/router/isolate.ts';
+import type { Sent } from '../../../functions/router/sent.ts';
 
 const ask = (known: Partial<RouteRequest> = {}): RouteRequest => ({
   model: 'm',
