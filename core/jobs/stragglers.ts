@@ -8,6 +8,7 @@
  * 2004, section 3.6; Zaharia et al., "Improving MapReduce Performance in Heterogeneous Environments", OSDI 2008). The
  * copy writes the same bytes, so the first of the two counts and nothing else changes.
  */
+import { median } from '../median.ts';
 import { MAX_DELAY_S } from '../queue/task-queue.ts';
 
 /** A shard is slow at this many times the median of the finished ones, and never before a cold function would have begun. */
@@ -59,11 +60,6 @@ export interface Look {
   /** What the next look is to know, and the seconds until it. */
   readonly next: { readonly look: number; readonly seen: number; readonly copies: number };
   readonly delaySeconds: number;
-}
-
-export function median(values: readonly number[]): number | undefined {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
 }
 
 /** Seconds of silence after which the missing are slow. @param seconds of the shards that finished */

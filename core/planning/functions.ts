@@ -9,7 +9,7 @@ import type { Random } from '../random.ts';
 import { draw } from '../simulation/distribution.ts';
 import type { Timeline } from '../simulation/events.ts';
 import { createLanes } from '../simulation/lanes.ts';
-import type { Platform } from './platform.ts';
+import type { Platform, Transfer } from './platform.ts';
 
 /** Messages of one request to the queue. */
 const BATCH = 10;
@@ -41,7 +41,7 @@ export interface Execution {
   readonly redelivered: boolean;
   readonly startedAt: number;
   /** Seconds of requests that wait for one another within a chain, chains beside each other; bytes are of all of them. */
-  ask(chains: readonly Request[][], bytes?: number): number;
+  ask(chains: readonly Request[][], bytes?: Partial<Transfer>): number;
   compute(seconds: number): number;
   /** Messages are there when the seconds have passed. */
   send(messages: number): number;
@@ -123,7 +123,7 @@ export function createFunctions<Task>(
       get startedAt() {
         return startedAt;
       },
-      ask(chains, bytes = 0) {
+      ask(chains, { read = 0, written = 0 } = {}) {
         let longest = 0;
         for (const chain of chains) {
           let seconds = 0;
@@ -134,7 +134,8 @@ export function createFunctions<Task>(
           }
           longest = Math.max(longest, seconds);
         }
-        return longest + bytes / platform.bytesPerSecond;
+        const { bytesPerSecond } = platform;
+        return longest + read / bytesPerSecond.read + written / bytesPerSecond.written;
       },
       compute: (seconds) => seconds * slowness,
       send(messages) {

@@ -16,7 +16,7 @@ export function oneMachine(
   const { files, testFiles, seconds } = workload;
   const data = [...files, ...testFiles].reduce((sum, { bytes }) => sum + bytes, 0);
   const computing = computeSeconds(workload) + seconds.load + seconds.release;
-  const total = machine.start + data / platform.bytesPerSecond + computing / machine.speed;
+  const total = machine.start + data / platform.bytesPerSecond.read + computing / machine.speed;
   const paid = Math.max(machine.leastSeconds, Math.ceil(total));
   return { seconds: total, dollars: (paid / 3600) * machine.dollarsPerHour };
 }

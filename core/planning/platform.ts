@@ -2,6 +2,12 @@
 import { PRICES, type Prices } from '../costs/prices.ts';
 import type { Distribution } from '../simulation/distribution.ts';
 
+/** Of what a function reads from the store, and of what it writes there. */
+export interface Transfer {
+  readonly read: number;
+  readonly written: number;
+}
+
 export interface Platform {
   readonly name: string;
   /** One request to the store, without the time its bytes take. */
@@ -16,7 +22,7 @@ export interface Platform {
   /** After so many seconds without a call a function is gone. */
   readonly keptWarm: number;
   /** Between the store and one function, however many connections it has. */
-  readonly bytesPerSecond: number;
+  readonly bytesPerSecond: Transfer;
   readonly connections: number;
   /** Functions at once; at first fewer, and more with every second for which messages wait. */
   readonly concurrency: number;
@@ -71,7 +77,7 @@ export const AWS: Platform = {
   // Published for one connection: one request at a time for each 85–90 MB/s that are wanted (November 2026,
   // docs.aws.amazon.com/AmazonS3/latest/userguide/optimizing-performance-design-patterns.html). Assumed: one function
   // gets hardly as much over all of its connections; others saw 400 to 700 Mbit/s.
-  bytesPerSecond: 75 * MB,
+  bytesPerSecond: { read: 75 * MB, written: 75 * MB },
   // The AWS SDK's own limit.
   connections: 50,
   // Published: five at first, 300 more a minute, at most 1,000 for one event source,
@@ -110,7 +116,7 @@ export interface LocalFigures {
   readonly read: number;
   readonly write: number;
   readonly send: number;
-  readonly bytesPerSecond: number;
+  readonly bytesPerSecond: Transfer;
   readonly concurrency: number;
 }
 

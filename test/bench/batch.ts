@@ -16,6 +16,7 @@ import { decodeModel } from '../../core/onnx/model.ts';
 import { signatureOf } from '../../core/onnx/signature.ts';
 import { moveChannel } from '../../core/registry/channels.ts';
 import { publishRelease } from '../../core/registry/releases.ts';
+import { median } from '../../core/median.ts';
 import { putBlob } from '../../core/storage/blobs.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
 import { createClient } from '../../infra/cli/client.ts';
@@ -70,13 +71,6 @@ async function release(store: ObjectStore, model: string, graph: Uint8Array<Arra
   await moveChannel(store, model, 'stable', number, new Date());
 }
 
-/** Of an even number of values the mean of the two in the middle. */
-const median = (values: readonly number[]) => {
-  const sorted = values.toSorted((a, b) => a - b);
-  const [low, high] = [(sorted.length - 1) / 2, sorted.length / 2].map(Math.floor);
-  return ((sorted[low!] ?? NaN) + (sorted[high!] ?? NaN)) / 2;
-};
-
 const cores = availableParallelism();
 const held = memoryStore();
 const manifest = await importMnist(held);
@@ -100,7 +94,7 @@ if (isAsked('function')) {
       const turns: FunctionRates[] = [];
       for (let turn = 0; turn < TURNS; turn++)
         turns.push(await functionRates({ loop: loopOf(graph), images, format }));
-      const [bare, whole] = [median(turns.map((each) => each.bare)), median(turns.map((each) => each.job))];
+      const [bare, whole] = [median(turns.map((each) => each.bare))!, median(turns.map((each) => each.job))!];
       lines.push([title, format, count(bare), count(whole), percent(whole / bare)]);
     }
   console.log('Rows to a second of CPU time, of one function with a store in memory:');
@@ -152,7 +146,7 @@ async function throughStack(): Promise<void> {
             loops.push(await bareLoops(loopOf(graph), cores));
             jobs.push(await job(name, format, dataset));
           }
-          const [bare, whole] = [median(loops), median(jobs)];
+          const [bare, whole] = [median(loops)!, median(jobs)!];
           lines[what].push([title, format, count(bare), count(whole), percent(whole / bare)]);
         }
       }

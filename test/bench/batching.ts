@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import autocannon from 'autocannon';
 import { createS3Client, s3Store } from '../../cloud/adapters/s3-store.ts';
 import { buildMlp } from '../../core/onnx/builders/mlp.ts';
+import { median } from '../../core/median.ts';
 import { decodeModel } from '../../core/onnx/model.ts';
 import { signatureOf } from '../../core/onnx/signature.ts';
 import { count, table } from '../../infra/cli/output.ts';
@@ -58,9 +59,6 @@ async function cpuMs({ stateDir }: Contender): Promise<number> {
   return 10 * (Number(fields[11]) + Number(fields[12]));
 }
 
-const median = (values: readonly number[]) =>
-  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
-
 const root = join(tmpdir(), `causeway-batching-${process.pid}`);
 const contenders: Contender[] = [];
 try {
@@ -102,7 +100,7 @@ try {
       }
     for (const { contender, alone, together, cpu } of rows) {
       const of = (from: typeof together, key: 'p50' | 'p99' | 'rate') =>
-        median(from.map((each) => each[key]));
+        median(from.map((each) => each[key]))!;
       lines.push([
         title,
         contender.batching,
@@ -111,7 +109,7 @@ try {
         count(of(together, 'rate')),
         of(together, 'p50').toFixed(0),
         of(together, 'p99').toFixed(0),
-        median(cpu).toFixed(2),
+        median(cpu)!.toFixed(2),
       ]);
     }
   }

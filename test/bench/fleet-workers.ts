@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RoundCommit, type TrainRequest } from '../../core/contracts/job.ts';
 import { roundCommitKey } from '../../core/contracts/keys.ts';
-import { median } from '../../core/jobs/stragglers.ts';
+import { median } from '../../core/median.ts';
 import { buildMlp } from '../../core/onnx/builders/mlp.ts';
 import { putBlob } from '../../core/storage/blobs.ts';
 import { getJson } from '../../core/storage/json.ts';

@@ -5,6 +5,7 @@
 import * as ort from 'onnxruntime-web/wasm';
 import { encodeModel } from '../../core/onnx/model.ts';
 import { quantize } from '../../core/onnx/quantize.ts';
+import { median } from '../../core/median.ts';
 import { createRandom } from '../../core/random.ts';
 import { elementCount } from '../../core/tensors/tensor.ts';
 import { percent, table } from '../../infra/cli/output.ts';
@@ -16,7 +17,6 @@ const TURNS = 15;
 const TURN_MS = 60;
 
 ort.env.wasm.numThreads = 1;
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[values.length >> 1]!;
 
 const create = (file: Uint8Array<ArrayBuffer>) =>
   ort.InferenceSession.create(file, { executionProviders: ['wasm'], logSeverityLevel: 4 });
@@ -60,9 +60,9 @@ for (const { name, model, input } of SUBJECTS) {
       rewritten,
       (files[0].length / 1024).toFixed(0),
       percent(files[1].length / files[0].length),
-      median(times.map((each) => each.fp32)).toFixed(3),
-      median(times.map((each) => each.int8)).toFixed(3),
-      median(times.map((each) => each.int8 / each.fp32)).toFixed(2),
+      median(times.map((each) => each.fp32))!.toFixed(3),
+      median(times.map((each) => each.int8))!.toFixed(3),
+      median(times.map((each) => each.int8 / each.fp32))!.toFixed(2),
       (difference / largest).toFixed(4),
     ]);
   }

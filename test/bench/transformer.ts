@@ -9,6 +9,7 @@ import { inferTypes } from '../../cloud/adapters/onnxruntime-types.ts';
 import { gradientGraph, gradientName } from '../../core/autodiff/gradient-graph.ts';
 import { GraphBuilder } from '../../core/onnx/builder.ts';
 import { encodeModel, type Model } from '../../core/onnx/model.ts';
+import { median } from '../../core/median.ts';
 import { tensorValue } from '../../core/onnx/tensor.ts';
 import { createRandom } from '../../core/random.ts';
 
@@ -122,8 +123,7 @@ async function milliseconds(
 const times: [number, number][] = [];
 for (let round = 0; round < ROUNDS; round++)
   times.push([await milliseconds(sessions[0], { loss: null }), await milliseconds(sessions[1], fetches)]);
-const median = (values: number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
-const [ahead, both] = [0, 1].map((i) => median(times.map((time) => time[i]!))) as [number, number];
+const [ahead, both] = [0, 1].map((i) => median(times.map((time) => time[i]!))!) as [number, number];
 console.log(
   `forward ${ahead.toFixed(1)} ms, backward ${(both - ahead).toFixed(1)} ms: ${((both - ahead) / ahead).toFixed(2)} times forward`,
 );

@@ -134,7 +134,7 @@ describe('causeway', () => {
       const table = await causeway(...words(`plan ${job} --shards 1,2 --platform local --deadline 60`));
       expect(table.code, table.err).toBe(0);
       expect(table.out).toMatch(
-        /^simulated on local; a step takes .* \(measured here\)\n\nSTRATEGY +SHARDS +ROUNDS +TIME/,
+        /^simulated on local; a step takes .* \(measured here\)\na request to read .*a second \(measured here\)\n\nSTRATEGY +SHARDS +ROUNDS +TIME/,
       );
       for (const kind of ['local-sgd', 'diloco', 'bounded-staleness', 'all-reduce'])
         expect(table.out.match(new RegExp(`^${kind}.* [12] +\\d`, 'gm'))).toHaveLength(2);

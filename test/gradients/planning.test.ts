@@ -20,7 +20,13 @@ const ROWS = 240;
 const GRAPH = buildMlp({ inputs: 4, hidden: [24], classes: 2, seed: 1, inputName: 'x', outputName: 'p' });
 /** One function that takes no time, as the fleet of this process. */
 const PLATFORM = {
-  ...localPlatform({ read: 0, write: 0, send: 0, bytesPerSecond: 1e12, concurrency: 1 }),
+  ...localPlatform({
+    read: 0,
+    write: 0,
+    send: 0,
+    bytesPerSecond: { read: 1e12, written: 1e12 },
+    concurrency: 1,
+  }),
   memoryGb: 0,
 };
 

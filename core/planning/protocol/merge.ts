@@ -27,13 +27,15 @@ export function* mergeOpen(
   const kept = keptUpdates(memory, round);
   yield execution.ask(
     [[{ reads: shards - kept }], [{ reads: STANDING }], [{ writes: before === undefined ? 0 : 1 }]],
-    (current.done.size - kept) * fileBytes(workload),
+    { read: (current.done.size - kept) * fileBytes(workload) },
   );
   if (current.done.size < (partial ? quorum : shards)) return;
   if (mergers === 1) yield* mergeWhole(job, execution, round);
   else {
     const isNew = !current.isSettled;
-    yield execution.ask([[{ writes: 1 }, { reads: (isNew ? 0 : 1) + mergers }]], mergers * DOCUMENT_BYTES);
+    yield execution.ask([[{ writes: 1 }, { reads: (isNew ? 0 : 1) + mergers }]], {
+      read: mergers * DOCUMENT_BYTES,
+    });
     current.isSettled = true;
     if (current.slices.size < mergers) {
       if (!isNew) return;
@@ -49,7 +51,7 @@ export function* mergeOpen(
     ...current.slices.values(),
     since(before ?? NO_USAGE, execution.usage()),
   ];
-  yield execution.ask([[{ writes: 1 }]], shards * 300);
+  yield execution.ask([[{ writes: 1 }]], { written: shards * 300 });
   if (isCommitted(course, round)) return;
   course.metered.push(...members);
   unread(memory, `commit ${round}`);
@@ -63,9 +65,9 @@ function* mergeWhole({ workload, course }: SimulatedJob, execution: Execution, r
   const { mergesIntoState, bytes, seconds } = workload;
   const { memory } = execution;
   const hasState = !mergesIntoState || hasKept(memory, 'state', round);
-  if (!hasState) yield execution.ask([commits(memory, round - 1), [{ reads: 1 }]], bytes.state);
+  if (!hasState) yield execution.ask([commits(memory, round - 1), [{ reads: 1 }]], { read: bytes.state });
   yield execution.compute(seconds.merge + seconds.mergeEach * course.rounds[round]!.done.size);
-  yield execution.ask([[{ writes: piecesOf(workload) }]], bytes.state + bytes.model);
+  yield execution.ask([[{ writes: piecesOf(workload) }]], { written: bytes.state + bytes.model });
   hasKept(memory, 'state', round + 1);
 }
 

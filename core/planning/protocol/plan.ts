@@ -17,11 +17,11 @@ export function* planTask(job: SimulatedJob, execution: Execution): Work {
         { reads: 1 },
       ],
     ],
-    forwardBytes,
+    { read: forwardBytes },
   );
   yield execution.compute(seconds.plan);
   const blobs = 1 + (mergers > 1 ? mergers + 1 : 1) * piecesOf(workload);
-  yield execution.ask([[{ writes: blobs }]], graphBytes + bytes.state + bytes.model);
+  yield execution.ask([[{ writes: blobs }]], { written: graphBytes + bytes.state + bytes.model });
   course.metered.push(execution.usage());
   yield execution.ask([[{ writes: 1 }]]);
   const first = Math.min(staleness, course.rounds.length - 1) + 1;

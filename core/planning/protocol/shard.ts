@@ -23,7 +23,7 @@ export function* shardTask(job: SimulatedJob, execution: Execution, task: TaskOf
     if ((yield* train(job, execution, task)) === 'died') return 'died';
     const usage = execution.usage();
     const { mergers, bytes } = job.workload;
-    yield execution.ask([[{ writes: 1 }]], mergers > 1 ? bytes.file : bytes.update);
+    yield execution.ask([[{ writes: 1 }]], { written: mergers > 1 ? bytes.file : bytes.update });
     const isFirst = !done.has(shard);
     if (isFirst)
       done.set(shard, { startedAt: execution.startedAt * 1000, seconds: usage.functionSeconds, usage });
@@ -63,7 +63,7 @@ function* train(job: SimulatedJob, execution: Execution, { round, shard }: TaskO
       [{ reads: isNew ? 1 : 0 }],
       [{ reads: unread(memory, 'manifest') }, { reads: missing.count }],
     ],
-    (hasState ? 0 : startBytes(workload)) + missing.bytes + (isNew ? graphBytes : 0),
+    { read: (hasState ? 0 : startBytes(workload)) + missing.bytes + (isNew ? graphBytes : 0) },
   );
   const steps = seconds.step * stepsOf(job, round);
   if (execution.dies()) {
@@ -72,7 +72,10 @@ function* train(job: SimulatedJob, execution: Execution, { round, shard }: TaskO
   }
   yield execution.compute((isNew ? seconds.load : 0) + (hasState ? 0 : seconds.start) + steps);
   if (bytes.residual > 0)
-    yield execution.ask([[{ reads: from > 0 ? 1 : 0 }, { writes: 1 }]], (from > 0 ? 2 : 1) * bytes.residual);
+    yield execution.ask([[{ reads: from > 0 ? 1 : 0 }, { writes: 1 }]], {
+      read: from > 0 ? bytes.residual : 0,
+      written: bytes.residual,
+    });
   yield execution.compute(seconds.send);
-  if (mergers > 1) yield execution.ask([[{ writes: mergers }]], bytes.update - bytes.file);
+  if (mergers > 1) yield execution.ask([[{ writes: mergers }]], { written: bytes.update - bytes.file });
 }

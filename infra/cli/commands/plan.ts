@@ -2,7 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander';
 import type { TrainRequest } from '../../../core/contracts/job.ts';
 import { requestsOf } from '../../../core/costs/usage.ts';
 import { functionsFor, shares } from '../../../core/planning/capacity.ts';
-import { C7G_MEDIUM } from '../../../core/planning/platform.ts';
+import { C7G_MEDIUM, type Platform } from '../../../core/planning/platform.ts';
 import type { Prediction } from '../../../core/planning/simulate.ts';
 import { connectStore } from '../connection.ts';
 import { count, duration, megabytes, percent, printJson, table } from '../output.ts';
@@ -80,8 +80,10 @@ async function plan(given: string | undefined, options: PlanOptions): Promise<vo
     });
   const given_ = options.stepMs === undefined ? 'measured here' : 'as given';
   console.log(
-    `simulated on ${place.platform.name}; a step takes ${milliseconds(job.seconds.step)} (${given_})\n`,
+    `simulated on ${place.platform.name}; a step takes ${milliseconds(job.seconds.step)} (${given_})`,
   );
+  for (const line of measuredRequests(place.platform)) console.log(line);
+  console.log();
   console.log(
     table(
       ['STRATEGY', 'SHARDS', 'ROUNDS', 'TIME', 'FUNCTIONS', 'MOVED', 'REQUESTS', 'DOLLARS', ''],
@@ -149,6 +151,17 @@ function firstEstimate(work: number, deadline: number): string {
     `first estimate: R = Q / C = ${duration(work)} of steps / ${duration(deadline)} = ${functions} ` +
     `function${functions === 1 ? '' : 's'}, each with S = ${percent(share!)} of the rows; rounds and waiting come on top`
   );
+}
+
+/** Of a platform that was looked at; what was published is in the documentation. */
+function measuredRequests({ name, read, write, send, bytesPerSecond }: Platform): string[] {
+  if (name !== 'local') return [];
+  const times = { 'to read': read, 'to write': write, 'to the queue': send };
+  const requests = Object.entries(times).flatMap(([what, seconds]) =>
+    typeof seconds === 'number' ? [`${what} ${milliseconds(seconds)}`] : [],
+  );
+  const rates = `reads ${megabytes(bytesPerSecond.read)}, writes ${megabytes(bytesPerSecond.written)} a second`;
+  return [`a request ${requests.join(', ')}; ${rates} (measured here)`];
 }
 
 const money = (dollars: number) => String(Number(dollars.toPrecision(3)));

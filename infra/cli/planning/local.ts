@@ -2,13 +2,15 @@
 import { availableParallelism } from 'node:os';
 import { GetQueueAttributesCommand } from '@aws-sdk/client-sqs';
 import { createSqsClient } from '../../../cloud/adapters/sqs-queue.ts';
-import { median } from '../../../core/jobs/stragglers.ts';
+import { median } from '../../../core/median.ts';
 import { localPlatform, type Platform } from '../../../core/planning/platform.ts';
 import type { ObjectStore } from '../../../core/storage/object-store.ts';
 
 const TRIES = 9;
 const PROBE = 'planning/probe';
 const PROBE_BYTES = 4_000_000;
+
+const rate = (seconds: number) => PROBE_BYTES / Math.max(1e-4, seconds);
 
 /** @param environment that reaches the stack's queue */
 export async function measureLocal(
@@ -29,8 +31,8 @@ export async function measureLocal(
     const read = await typical(() => store.head(PROBE));
     const write = await typical(() => store.put(PROBE, new Uint8Array(1)));
     const large = new Uint8Array(PROBE_BYTES);
-    await store.put(PROBE, large);
-    const transfer = await typical(() => store.get(PROBE));
+    const writing = await typical(() => store.put(PROBE, large));
+    const reading = await typical(() => store.get(PROBE));
     const send = await typical(() =>
       sqs.send(new GetQueueAttributesCommand({ QueueUrl: environment['CAUSEWAY_QUEUE_URL'] ?? '' })),
     );
@@ -38,7 +40,7 @@ export async function measureLocal(
       read,
       write,
       send,
-      bytesPerSecond: PROBE_BYTES / Math.max(1e-4, transfer - read),
+      bytesPerSecond: { read: rate(reading - read), written: rate(writing - write) },
       // One a core, as its fleet has.
       concurrency: availableParallelism(),
     });

@@ -6,7 +6,7 @@ import { once } from 'node:events';
 import { Worker } from 'node:worker_threads';
 import type { LocalStepsRequest } from '../../../cloud/training/engine/local-steps.ts';
 import type { ParameterSlot } from '../../../core/contracts/job.ts';
-import { median } from '../../../core/jobs/stragglers.ts';
+import { median } from '../../../core/median.ts';
 
 /** The training graph, and everything that its steps need. */
 export interface StepWork {

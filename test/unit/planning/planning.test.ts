@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { TrainRequest } from '../../../core/contracts/job.ts';
 import { functionsFor, shares } from '../../../core/planning/capacity.ts';
 import { oneMachine } from '../../../core/planning/one-machine.ts';
-import { AWS, C7G_MEDIUM, localPlatform } from '../../../core/planning/platform.ts';
+import { AWS, C7G_MEDIUM, localPlatform, type Platform } from '../../../core/planning/platform.ts';
 import { simulate } from '../../../core/planning/simulate.ts';
 import { computeSeconds, trafficOfWorkload } from '../../../core/planning/workload.ts';
 import { workload } from './jobs.ts';
@@ -99,12 +99,21 @@ describe('a simulated job', () => {
     expect(most.seconds).toBeLessThan(all.seconds);
   });
 
+  it('takes what is read and what is written at rates of their own', async () => {
+    const work = await workload({ shards: 2 });
+    const seconds = (bytesPerSecond: Platform['bytesPerSecond']) =>
+      simulate(work, { ...AWS, bytesPerSecond }, 1).seconds;
+    const quick = seconds({ read: 1e9, written: 1e9 });
+    expect(seconds({ read: 1e9, written: 1e5 })).toBeGreaterThan(quick);
+    expect(seconds({ read: 1e5, written: 1e9 })).toBeGreaterThan(quick);
+  });
+
   it('has as many functions at once as the platform gives', async () => {
     const platform = localPlatform({
       read: 0.002,
       write: 0.002,
       send: 0.002,
-      bytesPerSecond: 1e9,
+      bytesPerSecond: { read: 1e9, written: 1e9 },
       concurrency: 2,
     });
     const work = await workload({ shards: 8 });
