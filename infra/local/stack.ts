@@ -27,6 +27,7 @@ import { freePort } from './ports.ts';
 import { localTokenSecret } from './secrets.ts';
 import { startSqsServer } from './sqs/server.ts';
 import { localCredentials } from './workers/credentials.ts';
+import { cloudVariables, workerVariables } from './variables.ts';
 import { BUCKET, type Edge, startEdge } from './workers/edge.ts';
 
 /** Longest run of each function, milliseconds. The deployed ones have the same or more: see infra/aws. */
@@ -49,6 +50,9 @@ export interface StackOptions {
   /** Fleet functions at once; default one per core. */
   readonly fleet?: number;
   readonly log?: (line: string) => void;
+  /** Of the Workers, and of the cloud's inference function: `NAME:VALUE` (variables.ts). */
+  readonly variables?: readonly string[];
+  readonly cloudVariables?: readonly string[];
   /** For fault tests: shorter than what suits people. Seconds. */
   readonly times?: {
     readonly visibilityS?: number;
@@ -79,6 +83,8 @@ const handlerFile = (path: string) => new URL(`../../cloud/${path}/handler.ts`, 
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { stateDir, port, log = () => {}, fleet: fleetSize = availableParallelism() } = options;
   const { times = {} } = options;
+  const variables = workerVariables(options.variables ?? []);
+  const ofCloud = cloudVariables(options.cloudVariables ?? []);
   const undo: (() => Promise<void>)[] = [];
   const stop = async () => {
     for (const step of undo.splice(0).toReversed()) await step().catch((thrown) => log(String(thrown)));
@@ -133,7 +139,10 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       ...token,
       CAUSEWAY_TASK_METRICS_URL: metrics.url,
     });
-    const inference = lambda('inference', 'inference', TIMEOUT_MS.inference, fleetSize, token);
+    const inference = lambda('inference', 'inference', TIMEOUT_MS.inference, fleetSize, {
+      ...token,
+      ...ofCloud,
+    });
     const stalled = times.stalledS === undefined ? {} : { CAUSEWAY_STALLED_SECONDS: String(times.stalledS) };
     const sweep = lambda('sweep', 'sweep', TIMEOUT_MS.sweep, 1, stalled);
 
@@ -156,7 +165,9 @@ export async function startStack(options: StackOptions): Promise<Stack> {
           CLOUD_TOKEN_SECRET: secret,
           // Everything listens on 127.0.0.1: whoever can reach it is this machine's user.
           ALLOW_ANONYMOUS: '1',
+          ...variables.router,
         },
+        inference: variables.inference,
       },
     });
 

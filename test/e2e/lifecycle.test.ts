@@ -17,7 +17,12 @@ test(
   { timeout: 240_000 },
   async () => {
     const state = await temporaryState();
-    const stack = await startStack({ stateDir: state.path, port: 0, times: { watchS: 5 } });
+    const stack = await startStack({
+      stateDir: state.path,
+      port: 0,
+      times: { watchS: 5 },
+      variables: ['MAX_BODY_BYTES:100000'],
+    });
     const causeway = async (...args: string[]) => {
       const { stdout } = await run(process.execPath, [
         main,
@@ -31,6 +36,12 @@ test(
     };
     try {
       const client = createClient(stack.routerUrl);
+      const large = await fetch(`${stack.routerUrl}/v2/models/m/infer`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: ' '.repeat(100_001),
+      });
+      expect(large.status).toBe(413);
       const small = await prepareSmallJob(stack.store);
       const spec = { ...small, epochs: 2, strategy: { kind: 'local-sgd', localSteps: 6 } } as const;
       const plain = await client.createJob(spec);

@@ -5,13 +5,15 @@ import { DEFAULT_PORT, stateDirectory } from '../connection.ts';
 import { ensureMnist, sampleLine, sendSamples, summarize, type Summary } from '../main-job.ts';
 import { ACCURACY_GOAL } from '../mnist.ts';
 import { duration, percent, printJson } from '../output.ts';
-import { stateOption, wholeNumber } from './options.ts';
+import { several, stateOption, wholeNumber } from './options.ts';
 
 interface UpOptions {
   readonly port: number;
   readonly state?: string;
   readonly once?: boolean;
   readonly bare?: boolean;
+  readonly var: readonly string[];
+  readonly cloudVar: readonly string[];
 }
 
 export function upCommand(): Command {
@@ -21,6 +23,8 @@ export function upCommand(): Command {
     .addOption(stateOption())
     .option('--once', 'exit after the summary; the last line is one JSON object')
     .option('--bare', 'start the stack only: no training, no samples')
+    .option('--var <name:value>', 'a variable of the Workers (docs/routing.md, docs/serving.md)', several, [])
+    .option('--cloud-var <name:value>', "a variable of the cloud's inference function", several, [])
     .action(up);
 }
 
@@ -35,6 +39,8 @@ async function up(options: UpOptions): Promise<void> {
     stateDir,
     port: options.port,
     log: (line) => process.stderr.write(`${line}\n`),
+    variables: options.var,
+    cloudVariables: options.cloudVar,
   });
   try {
     console.log(`ready in ${duration((performance.now() - started) / 1000)}\n${addresses(stack)}`);
