@@ -95,11 +95,11 @@ export function importDataset(
 
 /** Rows of each split, and the split of each row in turn where it is drawn. */
 function splitsOf(
-  { rows }: Survey,
+  { rows, leftOut }: Survey,
   heldOut: HeldOut,
 ): { readonly rows: Readonly<Record<string, number>>; readonly draw: () => string } {
   if (typeof rows !== 'number') return { rows, draw: changed };
-  const drawn = drawnSplits(rows, heldOut);
+  const drawn = drawnSplits(rows, heldOut, leftOut);
   const isHeldOut = drawing(drawn, heldOut.seed);
   return { rows: drawn, draw: () => (isHeldOut() ? 'test' : 'train') };
 }

@@ -1,6 +1,8 @@
 /** Which rows are held out, decided row by row as they come by. */
 import { Fault } from '../errors.ts';
+import type { LeftOutRows } from '../contracts/dataset.ts';
 import { createRandom } from '../random.ts';
+import { wanting } from './bad-rows.ts';
 
 export interface HeldOut {
   /** Share of the rows, 0 to below 1; 0 holds none out. Rounded to whole rows, at least one and not all. */
@@ -9,10 +11,20 @@ export interface HeldOut {
 }
 
 /** The splits that are drawn, and how many rows each will have. */
-export function drawnSplits(rows: number, { share }: HeldOut): Record<'train' | 'test', number> {
+export function drawnSplits(
+  rows: number,
+  { share }: HeldOut,
+  leftOut?: LeftOutRows,
+): Record<'train' | 'test', number> {
   const least = share === 0 ? 1 : 2;
   if (rows < least)
-    throw new Fault('invalid', `${rows} rows: at least ${least} are needed`, { field: 'rows' });
+    throw new Fault(
+      'invalid',
+      wanting(`of good rows at least ${least} are needed, and there are ${rows}`, leftOut),
+      {
+        field: 'rows',
+      },
+    );
   const test = share === 0 ? 0 : Math.min(rows - 1, Math.max(1, Math.round(rows * share)));
   return { train: rows - test, test };
 }

@@ -1,7 +1,7 @@
 /** The first reading of a source: can its rows be read, how many are there, and what are its columns. */
 import type { DatasetColumn, LeftOutRows } from '../contracts/dataset.ts';
 import { Fault } from '../errors.ts';
-import { type BadRows, badRows } from './bad-rows.ts';
+import { type BadRows, badRows, wanting } from './bad-rows.ts';
 import type { Columns } from './columns.ts';
 import { goodRows } from './good-rows.ts';
 import type { DatasetSource } from './source.ts';
@@ -36,7 +36,8 @@ export async function survey(
   bad.check();
   const counts = typeof rows === 'number' ? { 'the files': rows } : rows;
   const [empty] = Object.entries(counts).find(([, count]) => count === 0) ?? [];
-  if (empty !== undefined) throw new Fault('invalid', `there are no rows in ${empty}`, { field: 'rows' });
+  if (empty !== undefined)
+    throw new Fault('invalid', wanting(`there are no rows in ${empty}`, bad.leftOut()), { field: 'rows' });
   const columns = source.settle().map((column): DatasetColumn => {
     if (column.kind === 'number' || column.classes !== undefined) return column;
     return { ...column, classes: (highest.get(column.tensor) ?? 0) + 1 };

@@ -1,5 +1,5 @@
 /** Fetches a job's output: every file checked against the manifest, those already there left alone. */
-import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { OutputManifest } from '../../core/contracts/fan-out.ts';
 import { outputManifestKey } from '../../core/contracts/keys.ts';
@@ -7,10 +7,11 @@ import { Fault } from '../../core/errors.ts';
 import { sha256Hex } from '../../core/storage/blobs.ts';
 import { getJson } from '../../core/storage/json.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
+import { makeFolder } from './folder.ts';
 
 /**
  * @param onFile called with how many files there are now, and how many there will be
- * @throws Fault `not_found` where the job has no output
+ * @throws Fault `not_found` where the job has no output, `invalid` where the folder cannot be written into
  */
 export async function downloadOutput(
   store: ObjectStore,
@@ -21,7 +22,7 @@ export async function downloadOutput(
   const manifest = await getJson(store, outputManifestKey(job), OutputManifest);
   if (manifest === undefined)
     throw new Fault('not_found', `${job} has no output: it has not ended, or gives none`, { field: 'job' });
-  await mkdir(folder, { recursive: true });
+  await makeFolder('to', folder);
   for (const [done, { key, sha256 }] of manifest.shards.entries()) {
     const file = join(folder, basename(key));
     if (!(await holds(file, sha256))) {

@@ -42,6 +42,10 @@ for (const command of program.commands) {
   for (const sub of command.commands) sub.exitOverride();
 }
 
+/** What the operating system refused says what and where: its stack tells a user nothing. */
+const isOfSystem = (thrown: unknown): thrown is NodeJS.ErrnoException =>
+  thrown instanceof Error && 'syscall' in thrown;
+
 /** The command line's own mistakes and refused input are the user's to mend (2); everything else is not (1). */
 function exitCode(thrown: unknown): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
@@ -49,7 +53,7 @@ function exitCode(thrown: unknown): number {
     console.error(`causeway: ${thrown.message}`);
     return thrown.retryable ? 1 : 2;
   }
-  console.error(thrown);
+  console.error(isOfSystem(thrown) ? `causeway: ${thrown.message}` : thrown);
   return 1;
 }
 

@@ -1,9 +1,10 @@
 /** Event files of a job: written anew, then appended to while it runs, as TensorBoard reads them. */
-import { appendFile, mkdir, writeFile } from 'node:fs/promises';
+import { appendFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TrainView } from '../../core/contracts/job.ts';
 import { encodeScalars, encodeVersion, eventFileName } from '../../core/tensorboard/event.ts';
 import { trainingRuns } from '../../core/tensorboard/training-runs.ts';
+import { makeFolder } from './folder.ts';
 
 const RUNS = ['train', 'test'] as const;
 
@@ -33,7 +34,7 @@ export function eventFiles(out: string, { job, model, acceptedAt }: TrainView): 
         if (points.length === 0) continue;
         const file = join(folder, run, eventFileName(since, job));
         if (written[run] === 0) {
-          await mkdir(join(folder, run), { recursive: true });
+          await makeFolder('out', join(folder, run));
           // What an earlier command wrote here was the same job's.
           await writeFile(file, encodeVersion(since));
         }

@@ -7,13 +7,28 @@ import { killedStackReport } from './killed-stack.ts';
 import { describe, runSeeds } from './many.ts';
 import { nameOf } from './run.ts';
 
-const { values } = parseArgs({
-  options: {
-    seed: { type: 'string' },
-    jobs: { type: 'string', default: '200' },
-    kills: { type: 'string', default: '20' },
-  },
-});
+const COUNT = /^\d{1,6}$/;
+
+function asked() {
+  const { values } = parseArgs({
+    options: {
+      seed: { type: 'string' },
+      jobs: { type: 'string', default: '200' },
+      kills: { type: 'string', default: '20' },
+    },
+  });
+  for (const [name, value] of Object.entries(values))
+    if (!COUNT.test(value)) throw new TypeError(`--${name}: ${value} is no whole number`);
+  return values;
+}
+
+let values;
+try {
+  values = asked();
+} catch (thrown) {
+  console.error(`test:chaos: ${(thrown as Error).message}`);
+  process.exit(2);
+}
 /** Of the job whose stack is killed: so many that twenty kills come before its end. */
 const EPOCHS = 40;
 const KILL_SEED = 1;

@@ -25,7 +25,7 @@ type Tokens = AsyncIterable<ArrayLike<number>>;
 
 /**
  * @param onRead told of the bytes that are read to count the tokens
- * @throws Fault `invalid` where it is not UTF-8, or too short for a row
+ * @throws Fault `invalid` where it is too short for a row, or not UTF-8: at once or, without a tokenizer, when it is read
  */
 export async function textSource(
   file: DataFile,
@@ -35,7 +35,7 @@ export async function textSource(
   const vocabulary = tokenizer?.vocabulary ?? BYTES;
   const spec: DatasetTensor = { dtype: tokenDType(vocabulary), shape: [length] };
   const tokensOf = (onRead: (bytes: number) => void): Tokens =>
-    tokenizer === undefined ? counted(file, onRead) : encodeStream(tokenizer, textOf(file, onRead));
+    tokenizer === undefined ? checked(file, onRead) : encodeStream(tokenizer, textOf(file, onRead));
   let all = file.size;
   if (tokenizer !== undefined) {
     all = 0;
@@ -76,15 +76,35 @@ async function* counted(
   }
 }
 
-async function* textOf(file: DataFile, onRead: (bytes: number) => void): AsyncGenerator<string> {
-  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
-  try {
-    for await (const chunk of counted(file, onRead)) yield decoder.decode(chunk, { stream: true });
-    yield decoder.decode();
-  } catch (cause) {
-    if (cause instanceof Fault) throw cause;
-    throw new Fault('invalid', `${file.name}: it is not UTF-8`, { cause });
+/** The bytes themselves, of a text. */
+async function* checked(
+  file: DataFile,
+  onRead: (bytes: number) => void,
+): AsyncGenerator<Uint8Array<ArrayBuffer>> {
+  const decode = decoderOf(file);
+  for await (const chunk of counted(file, onRead)) {
+    decode(chunk);
+    yield chunk;
   }
+  decode();
+}
+
+async function* textOf(file: DataFile, onRead: (bytes: number) => void): AsyncGenerator<string> {
+  const decode = decoderOf(file);
+  for await (const chunk of counted(file, onRead)) yield decode(chunk);
+  yield decode();
+}
+
+/** Chunk by chunk; without one at the end. */
+function decoderOf({ name }: DataFile): (chunk?: Uint8Array<ArrayBuffer>) => string {
+  const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+  return (chunk) => {
+    try {
+      return decoder.decode(chunk, { stream: chunk !== undefined });
+    } catch (cause) {
+      throw new Fault('invalid', `${name}: it is not UTF-8`, { cause });
+    }
+  };
 }
 
 /** The tokens of at most `size` rows of a range, and the one after them. */

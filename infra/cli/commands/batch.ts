@@ -10,6 +10,7 @@ import { putBlob } from '../../../core/storage/blobs.ts';
 import { connect, connectStore } from '../connection.ts';
 import { downloadOutput } from '../download.ts';
 import { fanOutLine, fanOutOutcome } from '../fan-out.ts';
+import { makeFolder } from '../folder.ts';
 import { count, printJson } from '../output.ts';
 import { type ConnectionOptions, several, wholeNumber, withConnection } from './options.ts';
 import { type LossOptions, lossSpec, withLoss } from './train/loss.ts';
@@ -186,6 +187,7 @@ function rows(model: string, options: RowOptions) {
 }
 
 async function runJob(options: JobOptions, spec: Request): Promise<void> {
+  if (options.to !== undefined && options.detach !== true) await makeFolder('to', options.to);
   const { any } = await connect(options);
   const { job } = await any.createJob(spec);
   if (options.detach === true) {

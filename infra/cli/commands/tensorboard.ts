@@ -4,6 +4,7 @@ import type { TrainView } from '../../../core/contracts/job.ts';
 import { Fault } from '../../../core/errors.ts';
 import type { Client } from '../client.ts';
 import { connect } from '../connection.ts';
+import { makeFolder } from '../folder.ts';
 import { printJson } from '../output.ts';
 import { type EventFiles, eventFiles } from '../tensorboard.ts';
 import { type ConnectionOptions, withConnection } from './options.ts';
@@ -21,6 +22,7 @@ export function tensorboardCommand(): Command {
       .requiredOption('--out <folder>', "TensorBoard's --logdir")
       .option('--follow', 'go on writing until the jobs end'),
   ).action(async (jobs: readonly string[], options: Options) => {
+    await makeFolder('out', options.out);
     const client = await connect(options);
     const written = await Promise.all(jobs.map((job) => write(client, job, options)));
     if (options.json === true) return printJson(written.map(({ folder, points }) => ({ folder, points })));

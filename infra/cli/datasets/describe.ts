@@ -1,4 +1,5 @@
 import type { ColumnStatistics, DatasetManifest, LeftOutRows } from '../../../core/contracts/dataset.ts';
+import { listed } from '../../../core/datasets/bad-rows.ts';
 import { count, table } from '../output.ts';
 
 /** Wider tables are of no use on a terminal; the manifest has all. */
@@ -45,11 +46,6 @@ const figures = (of: ColumnStatistics | undefined): readonly (string | number)[]
   of === undefined ? ['', '', '', ''] : [of.min, of.max, of.mean, of.std].map(short);
 
 /** For people: how many rows were left out, and which were the first. */
-export function leftOut({ count: all, first }: LeftOutRows): string {
-  const more = all - first.length;
-  return [
-    `left out ${count(all)} ${all === 1 ? 'row' : 'rows'} that cannot be read:`,
-    ...first.map(({ place, reason }) => `  ${place}: ${reason}`),
-    ...(more === 0 ? [] : [`  and ${count(more)} more`]),
-  ].join('\n');
+export function leftOut(rows: LeftOutRows): string {
+  return `left out ${count(rows.count)} ${rows.count === 1 ? 'row' : 'rows'} that cannot be read:\n${listed(rows)}`;
 }

@@ -150,13 +150,34 @@ describe('wrong rows', () => {
   const some = (wrong: number) =>
     csv(['a', ...Array.from({ length: 20 }, (_, i) => (i < wrong ? 'x' : i)), '1'].join('\n'));
 
+  test('of another reason are seen behind many of one', async () => {
+    const lines: string[] = Array.from({ length: 100 }, (_, i) => (i === 12 ? '{"a":1,"q":2}' : '{"a":1}'));
+    lines[14] = '{';
+    const refused = importSource(memoryStore(), { ...IMPORT, source: await jsonl(lines) });
+    await expect(refused).rejects.toThrow(/^99 rows cannot be read; nothing/);
+    await expect(refused).rejects.toThrow(
+      /\n {2}a.jsonl line 11 and 87 more: column q: there is no value\n {2}a.jsonl line 15: it is not JSON/,
+    );
+  });
+
+  test('are named where too few are left without them', async () => {
+    const few = { ...IMPORT, source: await csv('a\nx\n1'), maxBadRows: 9, heldOut: { share: 0.5, seed: 0 } };
+    await expect(importSource(memoryStore(), few)).rejects.toThrow(
+      'of good rows at least 2 are needed, and there are 1; 1 was left out:\n  a.csv line 2: column a: "x" is no number',
+    );
+    const none = { ...IMPORT, source: await csv('a,b\n1\n2'), maxBadRows: 9 };
+    await expect(importSource(memoryStore(), none)).rejects.toThrow(
+      'there are no rows in the files; 2 were left out:\n  a.csv line 2: 1 cells where the header has 2\n  a.csv line 3',
+    );
+  });
+
   test('are allowed up to a number, and listed up to ten', async () => {
     const refused = importSource(memoryStore(), { ...IMPORT, source: await some(12), maxBadRows: 11 });
     await expect(refused).rejects.toThrow(
       /^12 rows cannot be read, more than the 11 .*nothing was imported:\n/,
     );
     await expect(refused).rejects.toThrow(
-      /line 11: column a: "x" is no number\n {2}and 2 more\n.*--max-bad-rows/,
+      /line 11: column a: "x" is no number\n {2}a.csv line 12 and 1 more: column a: "x" is no number\n.*--max-bad-rows/,
     );
     const { leftOut: left, splits } = await importSource(memoryStore(), {
       ...IMPORT,

@@ -101,6 +101,12 @@ describe('a text file', () => {
   test('that is not UTF-8, or too short, is refused', async () => {
     const latin = memoryFile('latin1.txt', Uint8Array.of(0x61, 0xe9, 0x61));
     await expect(textSource(latin, { ...rows, tokenizer })).rejects.toThrow('latin1.txt: it is not UTF-8');
+    // Where bytes are the tokens it is seen as they are read.
+    const long = memoryFile(
+      'latin1.txt',
+      Uint8Array.from({ length: 64 }, (_, i) => (i === 40 ? 0xff : 97)),
+    );
+    await expect(textSource(long, rows).then(collect)).rejects.toThrow('latin1.txt: it is not UTF-8');
     await expect(textSource(memoryFile('a.txt', 'ab'), rows)).rejects.toThrow(/the train split has 1 tokens/);
   });
 });
