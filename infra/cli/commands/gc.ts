@@ -2,7 +2,7 @@
  * `causeway gc`: with the caller's own access to the bucket. No deployed function may delete, and none needs to. As with
  * `git gc` and `restic prune` it removes unless `--dry-run` is given, and spares what is young.
  */
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { type Collected, collectGarbage, type Tally } from '../../../core/garbage/collect.ts';
 import { parseAge } from '../age.ts';
 import { connectStore } from '../connection.ts';
@@ -23,11 +23,10 @@ export function gcCommand(): Command {
   return new Command('gc')
     .description('remove from the bucket what no release, dataset or job needs any more')
     .option('-n, --dry-run', 'remove nothing, say what would be removed')
-    .option(
-      '--older-than <age>',
-      'leave what was written since: 90m, 24h, 7d (default: 24h)',
-      parseAge,
-      DAY_S,
+    .addOption(
+      new Option('--older-than <age>', 'leave what was written since: 90m, 24h, 7d')
+        .argParser(parseAge)
+        .default(DAY_S, '24h'),
     )
     .addOption(stateOption())
     .option('--json', 'print one JSON value')

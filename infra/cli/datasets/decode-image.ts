@@ -34,13 +34,18 @@ export function imageDecoder(): DecodeImage {
   };
 }
 
+/** The decoder reads past the end of what is cut off. */
+function reasonOf(thrown: unknown): string {
+  if (thrown instanceof RangeError) return 'it is cut off';
+  return (thrown instanceof Error ? thrown.message : String(thrown)).replace(/:\s*$/u, '');
+}
+
 function png(bytes: Uint8Array<ArrayBuffer>): Image {
   let decoded: ReturnType<typeof decodePng>;
   try {
     decoded = decodePng(bytes, { checkCrc: true });
   } catch (cause) {
-    const reason = (cause instanceof Error ? cause.message : String(cause)).replace(/:\s*$/u, '');
-    throw new Error(`not a PNG that can be read: ${reason}`, { cause });
+    throw new Error(`not a PNG that can be read: ${reasonOf(cause)}`, { cause });
   }
   const { width, height, depth, palette } = decoded;
   if (palette !== undefined) {

@@ -5,11 +5,13 @@ import type { ImageFile } from '../../../core/datasets/sources/images.ts';
 import { Fault } from '../../../core/errors.ts';
 import { dataFile } from './files.ts';
 
-const IMAGE = /\.(?:png|jpe?g)$/iu;
 /** Files that systems leave in folders. */
 const HIDDEN = /^(?:\..*|Thumbs\.db)$/u;
 
-/** @throws Fault `invalid` naming a file that is no image, or in no class's folder */
+/**
+ * What is no image is found when it is read, and is a row that cannot be.
+ * @throws Fault `invalid` naming a file that is in no class's folder
+ */
 export async function imageFiles(folder: string, testFolder?: string): Promise<ImageFile[]> {
   if (testFolder === undefined) return imagesIn(folder);
   return [...(await imagesIn(folder, 'train')), ...(await imagesIn(testFolder, 'test'))];
@@ -29,7 +31,6 @@ async function imagesIn(folder: string, split?: string): Promise<ImageFile[]> {
   for (const path of paths) {
     const [label, ...rest] = path.split('/') as [string, ...string[]];
     if (rest.length === 0) throw new Fault('invalid', `${path}: it is in no folder that would be its class`);
-    if (!IMAGE.test(path)) throw new Fault('invalid', `${path}: neither .png, .jpg nor .jpeg`);
     files.push({
       file: await dataFile(join(folder, path), path),
       label,

@@ -123,11 +123,14 @@ describe('a row that cannot be read is named', () => {
     const rgb = await fixture('shapes/train/disc/rgb.png');
     const bytes = await photo.read(0, photo.size);
     const png = await rgb.read(0, rgb.size);
+    const cut = png.slice(0, 40);
     png[50]! ^= 1;
     const files: DataFile[] = [
       { ...photo, name: 'a/photo.jpg' },
       memoryFile('a/cut.jpg', bytes.subarray(0, bytes.length - 40)),
       memoryFile('b/broken.png', png),
+      memoryFile('b/cut.png', cut),
+      memoryFile('b/notes.txt', 'of pictures'),
       memoryFile('b/words.png', 'a picture'),
       memoryFile('b/empty.jpg', ''),
     ];
@@ -139,7 +142,9 @@ describe('a row that cannot be read is named', () => {
     expect(found.sort()).toEqual([
       'a/cut.jpg: the JPEG is cut off',
       expect.stringMatching(/^b\/broken.png: not a PNG that can be read: /),
+      'b/cut.png: not a PNG that can be read: it is cut off',
       'b/empty.jpg: neither PNG nor JPEG',
+      'b/notes.txt: neither PNG nor JPEG',
       'b/words.png: neither PNG nor JPEG',
     ]);
     expect(rows).toBe(1);
