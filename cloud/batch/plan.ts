@@ -5,19 +5,21 @@ import {
   FanOutPlan,
   type FanOutKind,
   type FanOutSpec,
+  type MapSpec,
 } from '../../core/contracts/fan-out.ts';
 import type { LossSpec } from '../../core/contracts/loss.ts';
 import { jobPlanKey } from '../../core/contracts/keys.ts';
 import { Fault } from '../../core/errors.ts';
-import { itemsOf } from '../../core/fan-out/items.ts';
+import { countItems, cutItems } from '../../core/fan-out/items.ts';
 import { boundOutputs, rowBytes, rowRanges, runsOf } from '../../core/fan-out/ranges.ts';
 import { settleBatch, type Settled, settleEvaluated, settle } from '../../core/fan-out/settle.ts';
 import type { Range } from '../../core/jobs/schedule.ts';
 import type { OutputForm } from '../../core/metrics/evaluation.ts';
 import { decodeModel } from '../../core/onnx/model.ts';
-import { getBlob } from '../../core/storage/blobs.ts';
+import { getBlob, type HashedRange } from '../../core/storage/blobs.ts';
 import { getJson, putJson } from '../../core/storage/json.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
+import { sha256Native } from '../adapters/sha256.ts';
 
 /** @returns the plan that is stored: where another delivery was quicker, that one's, which is then not new */
 export async function planFanOut(
@@ -27,7 +29,7 @@ export async function planFanOut(
   const key = jobPlanKey(job);
   const earlier = await getJson(store, key, FanOutPlan);
   if (earlier !== undefined) return { plan: earlier, isNew: false };
-  const { spec, model, parts, form } = await split(store, asked);
+  const { spec, model, parts, form, itemBytes } = await split(store, asked);
   const plan: FanOutPlan = {
     v: 1,
     job,
@@ -35,6 +37,7 @@ export async function planFanOut(
     model,
     ...(form === undefined ? {} : { form }),
     parts,
+    ...(itemBytes === undefined ? {} : { itemBytes }),
     plannedAt: now().toISOString(),
   };
   if ((await putJson(store, key, plan, 'create')).kind === 'written') return { plan, isNew: true };
@@ -46,6 +49,7 @@ export async function planFanOut(
 interface Split extends Settled {
   readonly parts: Range[];
   readonly form?: OutputForm;
+  readonly itemBytes?: HashedRange[];
 }
 
 async function split(store: ObjectStore, asked: FanOutSpec): Promise<Split> {
@@ -66,10 +70,24 @@ async function split(store: ObjectStore, asked: FanOutSpec): Promise<Split> {
     }
     case 'map': {
       const settled = await settle(store, asked);
-      const items = await itemsOf(store, asked);
-      return { ...settled, parts: runsOf(items.length, asked.itemsPerPart) };
+      return { ...settled, ...(await splitItems(store, asked)) };
     }
   }
+}
+
+async function splitItems(
+  store: ObjectStore,
+  { items, itemsPerPart }: MapSpec,
+): Promise<Pick<Split, 'parts' | 'itemBytes'>> {
+  if (!('blob' in items)) return { parts: runsOf(items.length, itemsPerPart) };
+  const blob = await getBlob(store, items.blob);
+  const parts = runsOf(countItems(blob), itemsPerPart);
+  const itemBytes = cutItems(blob, parts).map(({ start, end }) => ({
+    start,
+    end,
+    sha256: sha256Native(blob.subarray(start, end)),
+  }));
+  return { parts, itemBytes };
 }
 
 export async function formOf(

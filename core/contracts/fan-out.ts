@@ -116,6 +116,8 @@ export type AcceptedFanOut = z.infer<typeof AcceptedFanOut>;
 
 const RowRange = z.strictObject({ start: z.int().min(0), end: z.int().min(1) });
 
+const HashedRange = z.strictObject({ ...RowRange.shape, sha256: Sha256 });
+
 /** `jobs/<id>/plan.json`: everything a part needs to know, decided once. */
 export const FanOutPlan = z.strictObject({
   v: V1,
@@ -128,6 +130,11 @@ export const FanOutPlan = z.strictObject({
   form: z.enum(['logits', 'probabilities', 'log-probabilities']).optional(),
   /** Rows, or items, `[start, end)` of each part: all of them, in order. */
   parts: z.array(RowRange).min(1).max(MAX_PARTS),
+  /**
+   * Where items are a blob: of each part the bytes of it that its items lie in, and their SHA-256, as those of a range
+   * cannot be held against the blob's. Absent in plans of earlier versions: their parts read the whole blob.
+   */
+  itemBytes: z.array(HashedRange).max(MAX_PARTS).optional(),
   plannedAt: Timestamp,
 });
 export type FanOutPlan = z.infer<typeof FanOutPlan>;

@@ -21,10 +21,11 @@ import { Fault } from '../errors.ts';
 import { currentChannel } from '../registry/channels.ts';
 import { getRelease } from '../registry/releases.ts';
 import { VARIANT_NAMES } from '../registry/variant-names.ts';
+import { getBlob } from '../storage/blobs.ts';
 import { getJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { ROW_COLUMN } from './formats/columns.ts';
-import { blobItems, MAX_ITEM_BYTES } from './items.ts';
+import { countItems, MAX_ITEM_BYTES } from './items.ts';
 
 export interface Settled<S = FanOutSpec> {
   readonly spec: S;
@@ -41,6 +42,11 @@ export interface SettledRows<S> extends Settled<S> {
 export type Evaluated = Pick<EvaluateSpec, 'model' | 'dataset' | 'split' | 'inputs' | 'loss'>;
 
 const DEFAULT_CHANNEL = 'stable';
+/**
+ * Bytes of items that are looked at before a job is accepted, while its client waits, in a function of little memory.
+ * What is wrong with more of them the planning finds, as the job's reason.
+ */
+const CHECKED_BYTES = 1024 * 1024;
 
 const refusal = (field: string, message: string, cause?: unknown) =>
   new Fault('unprocessable', `${field}: ${message}`, { field, cause });
@@ -111,7 +117,7 @@ async function settleMap(store: ObjectStore, spec: Extract<FanOutSpec, { kind: '
     if (found === undefined) throw refusal('items.blob', `no blob ${items.blob}`);
     if (found.size > MAX_ITEM_BYTES)
       throw refusal('items.blob', `${found.size} bytes of items; at most ${MAX_ITEM_BYTES} are allowed`);
-    await blobItems(store, items.blob);
+    if (found.size <= CHECKED_BYTES) countItems(await getBlob(store, items.blob));
   }
   return {
     spec: {

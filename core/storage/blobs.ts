@@ -1,7 +1,7 @@
 /** Content-addressed blobs: the key is the SHA-256 of the bytes, so a put is idempotent and a get verifies itself. */
 import { blobKey } from '../contracts/keys.ts';
 import { Fault } from '../errors.ts';
-import type { ObjectStore } from './object-store.ts';
+import type { ByteRange, ObjectStore } from './object-store.ts';
 
 const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
@@ -25,5 +25,27 @@ export async function getBlob(store: ObjectStore, sha256: string): Promise<Uint8
   const actual = await sha256Hex(object.body);
   if (actual !== sha256)
     throw new Fault('internal', `blob ${sha256} is corrupt: its bytes hash to ${actual}`);
+  return object.body;
+}
+
+/** Bytes of a blob, and the SHA-256 of these alone: whoever had the whole and verified it made it. */
+export interface HashedRange extends ByteRange {
+  readonly sha256: string;
+}
+
+/** @throws Fault as {@link getBlob}, `internal` also where the blob is shorter */
+export async function getBlobRange(
+  store: ObjectStore,
+  blob: string,
+  { start, end, sha256 }: HashedRange,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const object = await store.get(blobKey(blob), { range: { start, end } });
+  if (object === undefined) throw new Fault('not_found', `no blob ${blob}`);
+  const actual = await sha256Hex(object.body);
+  if (actual !== sha256)
+    throw new Fault(
+      'internal',
+      `blob ${blob} is corrupt: its bytes from ${start} to ${end} hash to ${actual}, not to ${sha256}`,
+    );
   return object.body;
 }

@@ -3,11 +3,18 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { createSession } from '../../cloud/adapters/onnxruntime-session.ts';
 import { Tensor } from 'onnxruntime-node';
 import { OutputManifest } from '../../core/contracts/fan-out.ts';
-import { datasetShardKey, outputManifestKey, partReportKey } from '../../core/contracts/keys.ts';
+import {
+  blobKey,
+  datasetShardKey,
+  jobPlanKey,
+  outputManifestKey,
+  partReportKey,
+} from '../../core/contracts/keys.ts';
 import { Fault } from '../../core/errors.ts';
 import { meterOf } from '../../core/jobs/meter.ts';
 import { STALLED_S, sweepJobs } from '../../core/jobs/sweep.ts';
 import { createRandom } from '../../core/random.ts';
+import { putBlob } from '../../core/storage/blobs.ts';
 import { getJson } from '../../core/storage/json.ts';
 import { decodeSafetensors } from '../../core/tensors/safetensors.ts';
 import {
@@ -371,11 +378,19 @@ describe('evaluate', () => {
   });
 });
 
+/** The first rows, as the model sees them. */
+function rowItems(length: number): { x: number[] }[] {
+  const { x } = testRows();
+  return Array.from({ length }, (_, row) => ({
+    x: [...x.subarray(row * FEATURES, (row + 1) * FEATURES)].map((value) => value / 255),
+  }));
+}
+
 describe('map', () => {
-  const lines = async (): Promise<
-    { item: number; result?: { p: number[] }; error?: string; field?: string }[]
-  > => {
-    const { shards } = await manifest();
+  const lines = async (
+    job = JOB,
+  ): Promise<{ item: number; result?: { p: number[] }; error?: string; field?: string }[]> => {
+    const { shards } = await manifest(job);
     const texts = await Promise.all(shards.map(({ key }) => text(key)));
     return texts
       .join('')
@@ -385,10 +400,7 @@ describe('map', () => {
   };
 
   test('predict answers each item in order, and says which it refuses', async () => {
-    const { x } = testRows();
-    const items: unknown[] = Array.from({ length: 250 }, (_, row) => ({
-      x: [...x.subarray(row * FEATURES, (row + 1) * FEATURES)].map((value) => value / 255),
-    }));
+    const items: unknown[] = rowItems(250);
     items[7] = { x: [1, 2] };
     items[120] = { z: 1 };
     await world.accept({ kind: 'map', function: { kind: 'predict', model: { name: 'm' } }, items });
@@ -406,6 +418,86 @@ describe('map', () => {
     const wanted = await expected();
     for (const { item, result } of answers)
       for (const [c, p] of (result?.p ?? []).entries()) expect(p).toBeCloseTo(wanted[item * CLASSES + c]!, 5);
+  });
+
+  describe('of a blob', () => {
+    const OTHER = 'job_00000002';
+    const PARTS = 40;
+    const ITEMS = rowItems(PARTS * 5);
+    const LINES = ITEMS.map((item) => `${JSON.stringify(item)}\n\n`).join('');
+    const spec = async (jsonl = LINES) => ({
+      kind: 'map',
+      function: { kind: 'predict', model: { name: 'm' } },
+      items: { blob: await putBlob(world.store, new TextEncoder().encode(jsonl)) },
+      itemsPerPart: 5,
+    });
+
+    /** Bytes that are read of the blob from now on. */
+    function readOf(blob: string) {
+      const { get } = world.store;
+      const read = { bytes: 0 };
+      world.store.get = async (key, options) => {
+        const object = await get(key, options);
+        if (key === blobKey(blob)) read.bytes += object?.body.length ?? 0;
+        return object;
+      };
+      return read;
+    }
+
+    test('its parts read what is theirs: all of them together as much as there is', async () => {
+      const request = await spec();
+      await world.accept(request);
+      await world.deliver(world.tasks.shift());
+      const read = readOf(request.items.blob);
+      await world.drain();
+      expect(await world.look()).toMatchObject({ parts: PARTS, result: { status: 'succeeded', failed: 0 } });
+      // 40 times as much before plans said where each part's items lie.
+      expect(read.bytes).toBeLessThanOrEqual(LINES.length);
+      expect((await lines()).map(({ item }) => item)).toEqual([...ITEMS.keys()]);
+    });
+
+    test('a plan that does not say where items lie gives the same', async () => {
+      const request = await spec();
+      await world.accept(request);
+      await world.deliver(world.tasks.shift());
+      const key = jobPlanKey(JOB);
+      const { itemBytes, ...plan } = JSON.parse(await text(key)) as Record<string, unknown>;
+      expect(itemBytes).toHaveLength(PARTS);
+      world.store.tamper(key, new TextEncoder().encode(JSON.stringify(plan)));
+      world.context.caches.documents.set(key, plan);
+      await world.drain();
+      const old = await lines();
+      await world.accept(request, OTHER);
+      await world.drain();
+      expect(await lines(OTHER)).toEqual(old);
+    });
+
+    test('that changed after the planning is noticed by the part it concerns', async () => {
+      const request = await spec();
+      await world.accept(request);
+      await world.deliver(world.tasks.shift());
+      world.store.tamper(blobKey(request.items.blob), new TextEncoder().encode(LINES.replace('0.', '1.')));
+      await expect(world.deliver({ v: 1, kind: 'execute', job: JOB, part: 0 })).rejects.toThrow(
+        /blob [0-9a-f]{64} is corrupt: its bytes from 0 to/,
+      );
+      await world.deliver({ v: 1, kind: 'execute', job: JOB, part: 1 });
+    });
+
+    test('of a megabyte is refused by its client, of more by the planning, with the line', async () => {
+      await expect(world.accept(await spec(`{}\n{\n`))).rejects.toMatchObject({
+        code: 'unprocessable',
+        field: 'items.blob',
+        message: expect.stringContaining('line 2 is not JSON'),
+      });
+      const request = await spec(`"${'x'.repeat(2 ** 20)}"\n{\n`);
+      const read = readOf(request.items.blob);
+      await world.accept(request);
+      expect(read.bytes).toBe(0);
+      await world.drain().catch(() => {});
+      expect(await world.look()).toMatchObject({
+        result: { status: 'failed', reason: 'plan: items.blob: line 2 is not JSON', field: 'items.blob' },
+      });
+    });
   });
 
   test('evaluate answers for each release or split it is given', async () => {

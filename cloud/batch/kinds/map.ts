@@ -1,7 +1,10 @@
 /** Map: a part is a run of items, its output a line for each, in order, with its result or why there is none. */
 import { utf8 } from '../../../core/fan-out/formats/format.ts';
-import { itemsOf } from '../../../core/fan-out/items.ts';
+import type { FanOutPlan, MapSpec } from '../../../core/contracts/fan-out.ts';
+import { itemsIn } from '../../../core/fan-out/items.ts';
 import type { FanOutWork } from '../../../core/fan-out/work.ts';
+import { getBlob, getBlobRange } from '../../../core/storage/blobs.ts';
+import type { ObjectStore } from '../../../core/storage/object-store.ts';
 import type { BatchContext } from '../context.ts';
 import { manifestOf, writeShard } from '../output.ts';
 import { specOfKind } from '../plan.ts';
@@ -13,8 +16,8 @@ export function mapWork(context: BatchContext): FanOutWork {
   return {
     async execute(plan, part) {
       const spec = specOfKind(plan, 'map');
-      const { start, end } = plan.parts[part]!;
-      const items = (await itemsOf(context.store, spec)).slice(start, end);
+      const { start } = plan.parts[part]!;
+      const items = await itemsOfPart(context.store, plan, spec, part);
       const answers = await applyFunction(context, spec.function, plan.model, items);
       const lines = answers.map((answer, i) => `${JSON.stringify({ item: start + i, ...answer })}\n`);
       const bytes = utf8(lines.join(''));
@@ -30,4 +33,18 @@ export function mapWork(context: BatchContext): FanOutWork {
       manifest: manifestOf(plan, reports, 'jsonl'),
     }),
   };
+}
+
+async function itemsOfPart(
+  store: ObjectStore,
+  { parts, itemBytes }: FanOutPlan,
+  { items }: MapSpec,
+  part: number,
+): Promise<readonly unknown[]> {
+  const { start, end } = parts[part]!;
+  if (!('blob' in items)) return items.slice(start, end);
+  const bytes = itemBytes?.[part];
+  return bytes === undefined
+    ? itemsIn(await getBlob(store, items.blob), { start, end })
+    : itemsIn(await getBlobRange(store, items.blob, bytes));
 }

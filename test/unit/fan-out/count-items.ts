@@ -1,0 +1,5 @@
+/** Counts items on a thread of its own, whose heap the test makes small. */
+import { parentPort, workerData } from 'node:worker_threads';
+import { countItems } from '../../../core/fan-out/items.ts';
+
+parentPort!.postMessage(countItems(workerData as Uint8Array));
