@@ -3,7 +3,7 @@ import { lossColumns } from '../autodiff/losses/columns.ts';
 import { lossOf } from '../autodiff/losses/table.ts';
 import type { DatasetManifest } from '../contracts/dataset.ts';
 import { AnyAcceptedJob, JobSpec, type TrainSpec } from '../contracts/job.ts';
-import { jobIndexKey, jobSpecKey } from '../contracts/keys.ts';
+import { blobKey, jobIndexKey, jobSpecKey } from '../contracts/keys.ts';
 import { parse } from '../contracts/parse.ts';
 import { checkInputs } from '../datasets/fit.ts';
 import { readManifest } from '../datasets/read.ts';
@@ -29,6 +29,8 @@ import { planRounds } from './schedule.ts';
 
 /** Seconds after which somebody looks whether the job was planned. */
 const PLAN_WATCH_S = 300;
+/** Bytes of a graph: of the 512 MB of the function that accepts jobs it takes twice as many while it is hashed. */
+export const MAX_GRAPH_BYTES = 128 * 1024 * 1024;
 
 export interface AcceptOptions {
   readonly job: string;
@@ -117,7 +119,7 @@ async function forwardModel(
   spec: TrainSpec,
 ): Promise<ReturnType<typeof signatureOf> & { readonly model: Model }> {
   try {
-    const model = decodeModel(await getBlob(store, spec.model.graph));
+    const model = decodeModel(await graphBlob(store, spec.model.graph));
     return { model, ...signatureOf(model) };
   } catch (thrown) {
     if (!(thrown instanceof Fault) || thrown.retryable) throw thrown;
@@ -126,6 +128,14 @@ async function forwardModel(
       cause: thrown,
     });
   }
+}
+
+/** @throws Fault `too_large`, before it is read; `not_found` */
+async function graphBlob(store: ObjectStore, graph: string): Promise<Uint8Array<ArrayBuffer>> {
+  const size = (await store.head(blobKey(graph)))?.size ?? 0;
+  if (size > MAX_GRAPH_BYTES)
+    throw new Fault('too_large', `the graph has ${size} bytes; at most ${MAX_GRAPH_BYTES} are allowed`);
+  return getBlob(store, graph);
 }
 
 /** Is there what the rules over names, and LoRA, speak of? @param filled inputs that become parameters */

@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { AcceptedJob, type TrainRequest } from '../../../core/contracts/job.ts';
 import type { Task } from '../../../core/contracts/task.ts';
+import { blobKey } from '../../../core/contracts/keys.ts';
 import { columns } from '../../../core/datasets/columns.ts';
 import { importDataset } from '../../../core/datasets/import.ts';
-import { acceptJob } from '../../../core/jobs/accept.ts';
+import { acceptJob, MAX_GRAPH_BYTES } from '../../../core/jobs/accept.ts';
 import { jobIdFrom } from '../../../core/jobs/id.ts';
 import { announceUnfinished, nextTasks } from '../../../core/jobs/resume.ts';
 import { newestJobs, viewJob } from '../../../core/jobs/view.ts';
@@ -50,6 +51,24 @@ describe('accepting a job', () => {
       loss: { kind: 'softmax-cross-entropy', output: 'p', target: 'y' },
       shards: 2,
     };
+  });
+
+  test('refuses a graph by its size, which it asks for before it reads', async () => {
+    const key = blobKey(spec.model.graph);
+    const { head } = store;
+    store.head = async (asked) => {
+      const found = await head(asked);
+      return asked === key && found !== undefined ? { ...found, size: MAX_GRAPH_BYTES + 1 } : found;
+    };
+    store.before = (operation, asked) => {
+      if (operation === 'get' && asked === key) throw new Error('the graph was read');
+    };
+    await expect(accept(spec)).rejects.toMatchObject({
+      code: 'unprocessable',
+      field: 'model.graph',
+      message: 'model.graph: the graph has 134217729 bytes; at most 134217728 are allowed',
+    });
+    expect(sent).toEqual([]);
   });
 
   test('settles the dataset version, stores the spec and queues the plan', async () => {
