@@ -8,11 +8,10 @@ import {
   type SQSClient,
 } from '@aws-sdk/client-sqs';
 import type { DeadLetters, Graveyard } from '../../core/queue/dead-letters.ts';
+import { MESSAGES_AT_ONCE } from '../../core/queue/task-queue.ts';
 import { classifySqsError } from './sqs-errors.ts';
 import { traceAttribute } from './sqs-queue.ts';
 
-/** SQS's own limit on one receive. */
-const BATCH = 10;
 /** Messages looked through for one job's: SQS cannot be asked for some of a queue's. */
 const LOOKED_THROUGH = 500;
 /** Seconds those of other jobs are hidden meanwhile, should nobody give them back. */
@@ -36,7 +35,7 @@ export function sqsDeadLetters({ client, queueUrl }: SqsDeadLettersOptions): Dea
     const { Messages = [] } = await client.send(
       new ReceiveMessageCommand({
         QueueUrl: queueUrl,
-        MaxNumberOfMessages: BATCH,
+        MaxNumberOfMessages: MESSAGES_AT_ONCE,
         VisibilityTimeout: HIDDEN_S,
       }),
     );
@@ -59,8 +58,8 @@ export function sqsDeadLetters({ client, queueUrl }: SqsDeadLettersOptions): Dea
       if (own.length > 0)
         await client.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries(own) }));
     }
-    for (let start = 0; start < others.length; start += BATCH) {
-      const batch = entries(others.slice(start, start + BATCH));
+    for (let start = 0; start < others.length; start += MESSAGES_AT_ONCE) {
+      const batch = entries(others.slice(start, start + MESSAGES_AT_ONCE));
       await client.send(
         new ChangeMessageVisibilityBatchCommand({
           QueueUrl: queueUrl,

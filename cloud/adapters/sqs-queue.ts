@@ -7,12 +7,10 @@ import {
 } from '@aws-sdk/client-sqs';
 import type { Task } from '../../core/contracts/task.ts';
 import { Fault } from '../../core/errors.ts';
-import { MAX_DELAY_S, type TaskQueue } from '../../core/queue/task-queue.ts';
+import { MAX_DELAY_S, MESSAGES_AT_ONCE, type TaskQueue } from '../../core/queue/task-queue.ts';
 import type { Environment } from './environment.ts';
 import { classifySqsError } from './sqs-errors.ts';
 
-/** SendMessageBatch takes at most ten; a task is below 300 bytes with its trace, so the 1 MiB of a batch is never near. */
-const BATCH = 10;
 /** Tries of the entries a batch refuses, beyond the SDK's own retries of whole requests. */
 const SEND_ATTEMPTS = 4;
 /** The message attribute that carries a W3C traceparent. */
@@ -85,7 +83,7 @@ export function sqsQueue({ client, queueUrl }: SqsQueueOptions): TaskQueue {
       const entries = tasks.map((task, index) => {
         const delay = typeof delaySeconds === 'function' ? delaySeconds(task) : delaySeconds;
         checkDelay(delay);
-        return entryOf(task, index % BATCH, delay, traceparent);
+        return entryOf(task, index % MESSAGES_AT_ONCE, delay, traceparent);
       });
       const [first, ...others] = batchesOf(entries);
       if (first !== undefined) await sendAll(first);
@@ -94,10 +92,11 @@ export function sqsQueue({ client, queueUrl }: SqsQueueOptions): TaskQueue {
   };
 }
 
+/** A task is below 300 bytes with its trace, so the 1 MiB of a batch is never near. */
 function batchesOf<T>(entries: readonly T[]): T[][] {
   const batches: T[][] = [];
-  for (let start = 0; start < entries.length; start += BATCH)
-    batches.push(entries.slice(start, start + BATCH));
+  for (let start = 0; start < entries.length; start += MESSAGES_AT_ONCE)
+    batches.push(entries.slice(start, start + MESSAGES_AT_ONCE));
   return batches;
 }
 

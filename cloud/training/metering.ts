@@ -2,14 +2,9 @@
 import type { Spent, Usage } from '../../core/contracts/usage.ts';
 import { dollars, PRICES } from '../../core/costs/prices.ts';
 import { addUsage } from '../../core/costs/usage.ts';
-import type { TaskQueue } from '../../core/queue/task-queue.ts';
+import { DELIVERY_REQUESTS, MESSAGES_AT_ONCE, type TaskQueue } from '../../core/queue/task-queue.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
 import type { FleetContext, Meter } from './context.ts';
-
-/** SQS takes ten messages a request. */
-const SENT_AT_ONCE = 10;
-/** Of the message that brought the task: its receive and its delete. */
-const OWN_QUEUE_REQUESTS = 2;
 
 /**
  * The context as one task sees it: the same store and queue, counted.
@@ -18,7 +13,7 @@ const OWN_QUEUE_REQUESTS = 2;
 export function metered(context: FleetContext, message = true): FleetContext & { readonly meter: Meter } {
   const { now, memoryGb = 0, place } = context;
   const startedAt = now();
-  const counts = { queueRequests: message ? OWN_QUEUE_REQUESTS : 0, writes: 0, reads: 0 };
+  const counts = { queueRequests: message ? DELIVERY_REQUESTS : 0, writes: 0, reads: 0 };
   const meter: Meter = {
     read() {
       const functionSeconds = Math.max(0, (now().getTime() - startedAt.getTime()) / 1000);
@@ -64,7 +59,7 @@ function countedStore(store: ObjectStore, counts: { writes: number; reads: numbe
 function countedQueue(queue: TaskQueue, counts: { queueRequests: number }): TaskQueue {
   return {
     send(tasks, options) {
-      counts.queueRequests += Math.ceil(tasks.length / SENT_AT_ONCE);
+      counts.queueRequests += Math.ceil(tasks.length / MESSAGES_AT_ONCE);
       return queue.send(tasks, options);
     },
   };

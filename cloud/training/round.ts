@@ -2,6 +2,7 @@
 import { LostShard, type AcceptedJob, type JobPlan } from '../../core/contracts/job.ts';
 import { lostShardKey, roundCommitKey, shardPartKey, shardUpdateKey } from '../../core/contracts/keys.ts';
 import type { Task } from '../../core/contracts/task.ts';
+import { ASKED_AT_ONCE } from '../../core/jobs/stragglers.ts';
 import { getJson } from '../../core/storage/json.ts';
 import type { ObjectInfo } from '../../core/storage/object-store.ts';
 import { headOf } from '../../core/storage/sequence.ts';
@@ -58,9 +59,6 @@ export const shardTask = (job: string, round: number, shard: number, part: numbe
   ...(part === 0 ? {} : { part }),
   ...(copy === undefined ? {} : { copy }),
 });
-
-/** Updates asked about at a time: most rounds are open, and the first that is missing says so. */
-const ASKED_AT_ONCE = 16;
 
 /** No update is to come any more, and there are enough. */
 export async function isSettled(

@@ -11,6 +11,8 @@
 import { median } from '../median.ts';
 import { MAX_DELAY_S } from '../queue/task-queue.ts';
 
+/** Updates asked about at a time: most rounds are open, and the first that is missing says so. */
+export const ASKED_AT_ONCE = 16;
 /** A shard is slow at this many times the median of the finished ones, and never before a cold function would have begun. */
 const SLOW = { factor: 3, atLeastS: 5 } as const;
 /** Share of the shards that must have finished for their median to speak for the others. */

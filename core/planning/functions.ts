@@ -5,16 +5,12 @@
  */
 import type { Usage } from '../contracts/usage.ts';
 import { addUsage, NO_USAGE } from '../costs/usage.ts';
+import { DELIVERY_REQUESTS, MESSAGES_AT_ONCE } from '../queue/task-queue.ts';
 import type { Random } from '../random.ts';
 import { draw } from '../simulation/distribution.ts';
 import type { Timeline } from '../simulation/events.ts';
 import { createLanes } from '../simulation/lanes.ts';
 import type { Platform, Transfer } from './platform.ts';
-
-/** Messages of one request to the queue. */
-const BATCH = 10;
-/** Receive and delete. */
-const OWN_QUEUE_REQUESTS = 2;
 
 /** What a warm function holds. */
 export interface Memory {
@@ -109,7 +105,7 @@ export function createFunctions<Task>(
     if (!isWarm) memories.set(lane, emptyMemory());
     counts.executions += 1;
     if (!isWarm) counts.coldStarts += 1;
-    const asked = { queueRequests: OWN_QUEUE_REQUESTS, writes: 0, reads: 0 };
+    const asked = { queueRequests: DELIVERY_REQUESTS, writes: 0, reads: 0 };
     let startedAt = 0;
     const usage = (): Usage => {
       const functionSeconds = now() - startedAt;
@@ -139,7 +135,7 @@ export function createFunctions<Task>(
       },
       compute: (seconds) => seconds * slowness,
       send(messages) {
-        const requests = Math.ceil(messages / BATCH);
+        const requests = Math.ceil(messages / MESSAGES_AT_ONCE);
         asked.queueRequests += requests;
         const first = draw(platform.send, random);
         return requests > 1 ? first + atOnce(requests - 1, platform.send) : first;

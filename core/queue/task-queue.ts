@@ -3,6 +3,10 @@ import type { Task } from '../contracts/task.ts';
 
 /** Seconds; SQS's own limit on DelaySeconds. */
 export const MAX_DELAY_S = 900;
+/** Messages of one request: SQS's own limit on a send, a receive and a delete. */
+export const MESSAGES_AT_ONCE = 10;
+/** Requests to the queue for a message that is handed out: its receive and its delete. */
+export const DELIVERY_REQUESTS = 2;
 
 export interface SendOptions {
   /** Seconds until the messages can be received, 0 to {@link MAX_DELAY_S}. */

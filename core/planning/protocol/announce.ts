@@ -1,10 +1,7 @@
 /** How one task brings about the next (cloud/training/announce.ts, round.ts). */
-import { firstLook } from '../../jobs/stragglers.ts';
+import { ASKED_AT_ONCE, firstLook } from '../../jobs/stragglers.ts';
 import type { Execution, Work } from '../functions.ts';
 import { type SimulatedJob, STANDING } from './course.ts';
-
-/** Updates that a shard asks about at a time. */
-const ASKED_AT_ONCE = 16;
 
 export function* announceRound(job: SimulatedJob, execution: Execution, round: number): Work {
   const { workload, course, times, fleet } = job;

@@ -14,6 +14,7 @@ import {
   ReceiveMessageCommand,
   type SQSClient,
 } from '@aws-sdk/client-sqs';
+import { MESSAGES_AT_ONCE } from '../../../core/queue/task-queue.ts';
 import { failedMessages } from './batch-response.ts';
 import type { Invocable, InvokeOutcome } from './invocation.ts';
 import { checkRange } from './range.ts';
@@ -56,8 +57,6 @@ export interface EventSourceMapping {
 
 /** Seconds; SQS's own limit on long polling. */
 const LONG_POLL_S = 20;
-/** Messages; SQS's own limit on one receive and on one delete. */
-const SQS_BATCH = 10;
 /** Milliseconds before another receive after a failed one: doubling, from the first to the second. */
 const BACKOFF_MS = { first: 50, last: 2_000 } as const;
 
@@ -65,7 +64,7 @@ export function startEventSourceMapping(options: EventSourceMappingOptions): Eve
   const { client, queueUrl, queueArn, target, batchSize = 1, batchWindowS = 0 } = options;
   const { reportBatchItemFailures = true } = options;
   const maxConcurrency = Math.min(options.maxConcurrency ?? target.maxConcurrency, target.maxConcurrency);
-  checkRange('batchSize', batchSize, 1, SQS_BATCH);
+  checkRange('batchSize', batchSize, 1, MESSAGES_AT_ONCE);
   checkRange('batchWindowS', batchWindowS, 0, 300);
   checkRange('maxConcurrency', maxConcurrency, 1, 1_000);
   const log = options.log ?? ((line: string) => void process.stderr.write(`${line}\n`));
@@ -87,7 +86,7 @@ export function startEventSourceMapping(options: EventSourceMappingOptions): Eve
     const { Messages = [] } = await client.send(
       new ReceiveMessageCommand({
         QueueUrl: queueUrl,
-        MaxNumberOfMessages: Math.min(SQS_BATCH, limit),
+        MaxNumberOfMessages: Math.min(MESSAGES_AT_ONCE, limit),
         WaitTimeSeconds: waitS,
         MessageAttributeNames: ['All'],
         MessageSystemAttributeNames: ['All'],
