@@ -5,6 +5,7 @@ import { Fault } from '../../core/errors.ts';
 import type { Format } from '../../core/fan-out/formats/format.ts';
 import { modelOf } from '../../core/fan-out/view.ts';
 import { rowsOfPlan } from '../../core/fan-out/work.ts';
+import { createOrGet } from '../../core/storage/create.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
 import { sha256Native } from '../adapters/sha256.ts';
 
@@ -17,12 +18,11 @@ export async function writeShard(
   bytes: Uint8Array<ArrayBuffer>,
 ): Promise<NonNullable<PartReport['output']>> {
   const key = outputShardKey(job, part, extension);
-  const putting = store.put(key, bytes, { condition: 'create', contentType });
+  const putting = createOrGet(store, key, bytes, { contentType });
   // Meanwhile. Should it throw, which it does not, the put's own failure would be nobody's.
   const sha256 = sha256Native(bytes);
-  if ((await putting).kind === 'written') return { key, bytes: bytes.length, sha256 };
-  const there = await store.get(key);
-  if (there === undefined) throw new Fault('unavailable', `${key} was refused but cannot be read`);
+  const there = await putting;
+  if (there === undefined) return { key, bytes: bytes.length, sha256 };
   return { key, bytes: there.size, sha256: sha256Native(there.body) };
 }
 

@@ -17,7 +17,7 @@ import type { Range } from '../../core/jobs/schedule.ts';
 import type { OutputForm } from '../../core/metrics/evaluation.ts';
 import { decodeModel } from '../../core/onnx/model.ts';
 import { getBlob, type HashedRange } from '../../core/storage/blobs.ts';
-import { getJson, putJson } from '../../core/storage/json.ts';
+import { createOrRead, getJson } from '../../core/storage/json.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
 import { sha256Native } from '../adapters/sha256.ts';
 
@@ -40,10 +40,8 @@ export async function planFanOut(
     ...(itemBytes === undefined ? {} : { itemBytes }),
     plannedAt: now().toISOString(),
   };
-  if ((await putJson(store, key, plan, 'create')).kind === 'written') return { plan, isNew: true };
-  const first = await getJson(store, key, FanOutPlan);
-  if (first === undefined) throw new Fault('unavailable', `${key} was refused but cannot be read`);
-  return { plan: first, isNew: false };
+  const { value, isNew } = await createOrRead(store, key, plan, FanOutPlan);
+  return { plan: value, isNew };
 }
 
 interface Split extends Settled {

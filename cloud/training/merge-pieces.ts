@@ -13,7 +13,7 @@ import { stepsOfRound } from '../../core/jobs/schedule.ts';
 import type { TrainingState } from '../../core/jobs/state.ts';
 import type { Task } from '../../core/contracts/task.ts';
 import type { Usage } from '../../core/contracts/usage.ts';
-import { getJson, putJson } from '../../core/storage/json.ts';
+import { createOrRead, getJson, putJson } from '../../core/storage/json.ts';
 import { trainedLength } from '../../core/strategies/slices.ts';
 import type { Strategy } from '../../core/strategies/strategy.ts';
 import { strategyOf } from '../../core/strategies/table.ts';
@@ -228,11 +228,8 @@ async function settleMembers(
   present: readonly PresentUpdate[],
 ): Promise<{ readonly members: RoundMembers; readonly isNew: boolean }> {
   const members: RoundMembers = { v: 1, job, round, shards: present.map(memberOf) };
-  const key = roundMembersKey(job, round);
-  if ((await putJson(store, key, members, 'create')).kind === 'written') return { members, isNew: true };
-  const first = await getJson(store, key, RoundMembers);
-  if (first === undefined) throw new Fault('unavailable', `${key} was refused but cannot be read`);
-  return { members: first, isNew: false };
+  const { value, isNew } = await createOrRead(store, roundMembersKey(job, round), members, RoundMembers);
+  return { members: value, isNew };
 }
 
 /** What a commit says of an update. */

@@ -14,7 +14,7 @@ import { signatureOf } from '../../core/onnx/signature.ts';
 import { checkCascade } from '../../core/routing/cascade/check.ts';
 import { matchesAny } from '../../core/patterns.ts';
 import { getBlob, putBlob } from '../../core/storage/blobs.ts';
-import { getJson, putJson } from '../../core/storage/json.ts';
+import { createOrRead } from '../../core/storage/json.ts';
 import { slicesOf } from '../../core/strategies/slices.ts';
 import { strategyOf } from '../../core/strategies/table.ts';
 import { inferTypes } from '../adapters/onnxruntime-types.ts';
@@ -93,10 +93,6 @@ async function writePlan(context: FleetContext, { job, spec }: AcceptedJob): Pro
     ...(usage === undefined ? {} : { usage }),
     plannedAt: now().toISOString(),
   };
-  const key = jobPlanKey(job);
-  if ((await putJson(store, key, plan, 'create')).kind === 'written') return plan;
-  // Another delivery of this message was first: its plan is the plan.
-  const first = await getJson(store, key, Plan);
-  if (first === undefined) throw new Fault('unavailable', `${key} was refused but cannot be read`);
-  return first;
+  // Where another delivery of this message was first, its plan is the plan.
+  return (await createOrRead(store, jobPlanKey(job), plan, Plan)).value;
 }

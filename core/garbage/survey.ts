@@ -9,6 +9,7 @@ import { z } from 'zod';
 import { DatasetManifest } from '../contracts/dataset.ts';
 import { blobKey, datasetShardKey, jobPlanKey, jobResultKey } from '../contracts/keys.ts';
 import { Fault } from '../errors.ts';
+import { inTurns } from '../in-turns.ts';
 import { readControl } from '../jobs/control.ts';
 import { getJson } from '../storage/json.ts';
 import { listAll } from '../storage/list.ts';
@@ -51,7 +52,7 @@ export async function survey(store: ObjectStore, memory: Memory = emptyMemory())
   const isBlob = (key: string) => key.startsWith(blobKey(''));
   let front = objects.filter(({ key }) => !isBlob(key) && counts(facts, key));
   while (front.length > 0) {
-    const found = await inParallel(front, (object) => namesIn(store, object, memory));
+    const found = await inTurns(front, READS_AT_ONCE, (object) => namesIn(store, object, memory));
     const next: ObjectInfo[] = [];
     found.forEach((names, i) => {
       for (const sha256 of names) {
@@ -81,7 +82,7 @@ async function jobsOf(
     const [, job, round] = /^jobs\/([^/]+)\/rounds\/(\d+)\/commit\.json$/.exec(key) ?? [];
     if (job !== undefined) closed.set(job, Math.max(closed.get(job) ?? 0, Number(round) + 1));
   }
-  const standings = await inParallel(ids, async (job): Promise<JobStanding> => {
+  const standings = await inTurns(ids, READS_AT_ONCE, async (job): Promise<JobStanding> => {
     const { run } = await readControl(store, job);
     const key = jobResultKey(job, run);
     const [result, plan] = await Promise.all([
@@ -110,7 +111,7 @@ async function datasetsOf(
 ): Promise<Facts['datasets']> {
   const keys = objects.map(({ key }) => key).filter((key) => /^datasets\/.+\/manifest\.json$/.test(key));
   const fresh = keys.filter((key) => !manifests.has(key));
-  const read = await inParallel(fresh, (key) => getJson(store, key, DatasetManifest));
+  const read = await inTurns(fresh, READS_AT_ONCE, (key) => getJson(store, key, DatasetManifest));
   read.forEach((manifest, i) => {
     if (manifest === undefined) throw new Fault('internal', `${fresh[i]!} was listed but is not there`);
     const { name, version, splits } = manifest;
@@ -139,11 +140,4 @@ async function namesIn(
   const found = [...new Set(text.match(/(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])/g) ?? [])];
   names.set(key, found);
   return found;
-}
-
-async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (let start = 0; start < items.length; start += READS_AT_ONCE)
-    results.push(...(await Promise.all(items.slice(start, start + READS_AT_ONCE).map(work))));
-  return results;
 }

@@ -1,9 +1,13 @@
 import type { z } from 'zod';
 import { Fault } from '../errors.ts';
-import type { ObjectStore, PutCondition, PutOutcome } from './object-store.ts';
+import { createOrGet } from './create.ts';
+import type { ObjectStore, PutCondition, PutOutcome, StoredObject } from './object-store.ts';
 
+const CONTENT_TYPE = 'application/json';
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
+
+const encode = (value: unknown) => encoder.encode(JSON.stringify(value));
 
 /** Reads and checks a JSON object. @returns undefined where there is none. @throws Fault naming the key and field. */
 export async function getJson<T>(
@@ -12,10 +16,13 @@ export async function getJson<T>(
   schema: z.ZodType<T>,
 ): Promise<T | undefined> {
   const object = await store.get(key);
-  if (object === undefined) return undefined;
+  return object === undefined ? undefined : parseObject(object, schema);
+}
+
+function parseObject<T>({ key, body }: StoredObject, schema: z.ZodType<T>): T {
   let value: unknown;
   try {
-    value = JSON.parse(decoder.decode(object.body));
+    value = JSON.parse(decoder.decode(body));
   } catch (cause) {
     throw new Fault('internal', `object ${key} is not JSON`, { cause });
   }
@@ -27,6 +34,19 @@ export async function getJson<T>(
   return parsed.data;
 }
 
+/** Creates a JSON object, or reads the one of whoever was first. @throws Fault as {@link getJson}, and `unavailable` */
+export async function createOrRead<T>(
+  store: ObjectStore,
+  key: string,
+  value: T,
+  schema: z.ZodType<T>,
+): Promise<{ readonly value: T; readonly isNew: boolean }> {
+  const earlier = await createOrGet(store, key, encode(value), { contentType: CONTENT_TYPE });
+  return earlier === undefined
+    ? { value, isNew: true }
+    : { value: parseObject(earlier, schema), isNew: false };
+}
+
 export function putJson(
   store: ObjectStore,
   key: string,
@@ -34,8 +54,8 @@ export function putJson(
   condition?: PutCondition,
   metadata?: Readonly<Record<string, string>>,
 ): Promise<PutOutcome> {
-  return store.put(key, encoder.encode(JSON.stringify(value)), {
-    contentType: 'application/json',
+  return store.put(key, encode(value), {
+    contentType: CONTENT_TYPE,
     ...(condition === undefined ? {} : { condition }),
     ...(metadata === undefined ? {} : { metadata }),
   });

@@ -2,6 +2,7 @@
 import { LostShard } from '../contracts/job.ts';
 import { lostShardKey, roundPrefix } from '../contracts/keys.ts';
 import type { TaskMeter } from '../contracts/usage.ts';
+import { inTurns } from '../in-turns.ts';
 import { meterOf } from '../jobs/meter.ts';
 import { getJson } from '../storage/json.ts';
 import { eachObject } from '../storage/list.ts';
@@ -55,7 +56,7 @@ export async function lookAtRound(
   const [told, going, reasons] = await Promise.all([
     traced(store, updates, known),
     traced(store, checkpoints, known),
-    inTurn(lost, async (shard) => {
+    inTurns(lost, AT_ONCE, async (shard) => {
       const reason = await getJson(store, lostShardKey(job, round, shard, run), LostShard);
       return [shard, reason] as const;
     }),
@@ -73,7 +74,7 @@ export async function traced(
   objects: ReadonlyMap<number, ObjectInfo>,
   known: KnownMeters,
 ): Promise<ReadonlyMap<number, Trace>> {
-  const found = await inTurn([...objects], async ([number, { key, modifiedAt }]) => {
+  const found = await inTurns([...objects], AT_ONCE, async ([number, { key, modifiedAt }]) => {
     if (!known.has(key)) {
       const info = await store.head(key);
       known.set(key, info && meterOf(info));
@@ -81,11 +82,4 @@ export async function traced(
     return [number, { at: modifiedAt, meter: known.get(key) }] as const;
   });
   return new Map(found);
-}
-
-async function inTurn<A, B>(all: readonly A[], ask: (each: A) => Promise<B>): Promise<B[]> {
-  const answers: B[] = [];
-  for (let start = 0; start < all.length; start += AT_ONCE)
-    answers.push(...(await Promise.all(all.slice(start, start + AT_ONCE).map(ask))));
-  return answers;
 }
