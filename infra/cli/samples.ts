@@ -24,13 +24,12 @@ export async function requestOfRow(
   wanted: readonly ModelInput[],
   where: {
     readonly dataset: string;
-    readonly version: string | undefined;
+    readonly version: number | undefined;
     readonly split: string;
     readonly row: number;
   },
 ): Promise<SampleRequest> {
-  const version = where.version === undefined ? undefined : Number(where.version);
-  const manifest = await readManifest(store, where.dataset, version);
+  const manifest = await readManifest(store, where.dataset, where.version);
   const rows = manifest.splits[where.split]?.rows ?? 0;
   if (where.row >= rows) {
     throw new Fault('invalid', `row: ${where.split} of ${where.dataset} has rows 0 to ${rows - 1}`, {

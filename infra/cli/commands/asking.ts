@@ -6,11 +6,12 @@ import { REQUEST_HEADERS } from '../../../core/contracts/headers.ts';
 import { Fault } from '../../../core/errors.ts';
 import { connectStore } from '../connection.ts';
 import { type ModelInput, requestOfRow } from '../samples.ts';
+import { type DatasetReference, datasetReference } from './dataset-reference.ts';
 import { type ConnectionOptions, wholeNumber, withConnection } from './options.ts';
 
 export interface AskingOptions extends ConnectionOptions {
   readonly input?: string;
-  readonly data?: string;
+  readonly data?: DatasetReference;
   readonly row: number;
   readonly release?: number;
   readonly target?: string;
@@ -24,7 +25,7 @@ export const withAsking = (command: Command): Command =>
     command
       .argument('<model>', 'name of the model')
       .option('--input <file>', 'Open Inference Protocol request as JSON, - for standard input')
-      .option('--data <name>', 'take the input from this dataset, split test')
+      .option('--data <name[@version]>', 'take the input from this dataset, split test', datasetReference)
       .option('--row <n>', 'row of the dataset', wholeNumber(0, ANY), 0)
       .option('--release <n>', 'a certain release (default: channel stable)', wholeNumber(1, ANY))
       .option('--target <where>', 'where to run: auto, edge, cloud, edge-only, or a target such as edge-fp32')
@@ -51,9 +52,9 @@ export async function givenBody(
   if (options.input !== undefined && options.data !== undefined)
     throw new Fault('invalid', 'only one of --input and --data may be given', { field: 'input' });
   if (options.data !== undefined) {
-    const [dataset = '', version] = options.data.split('@');
+    const { name, version } = options.data;
     const store = await connectStore(options);
-    const where = { dataset, version, split: 'test', row: options.row };
+    const where = { dataset: name, version, split: 'test', row: options.row };
     return (await requestOfRow(store, await inputs(), where)).body;
   }
   if (options.input === undefined) return undefined;

@@ -12,6 +12,7 @@ import { downloadOutput } from '../download.ts';
 import { fanOutLine, fanOutOutcome } from '../fan-out.ts';
 import { makeFolder } from '../folder.ts';
 import { count, printJson } from '../output.ts';
+import { type DatasetReference, datasetReference } from './dataset-reference.ts';
 import { type ConnectionOptions, several, wholeNumber, withConnection } from './options.ts';
 import { type LossOptions, lossSpec, withLoss } from './train/loss.ts';
 
@@ -29,7 +30,7 @@ interface ModelOptions {
 }
 
 interface RowOptions extends ModelOptions {
-  readonly data: string;
+  readonly data: DatasetReference;
   readonly split: string;
   readonly input: readonly string[];
   readonly shards?: number;
@@ -153,7 +154,7 @@ function ofModel(command: Command): Command {
 
 function overRows(command: Command): Command {
   return ofModel(command)
-    .requiredOption('--data <name[@version]>', 'dataset')
+    .requiredOption('--data <name[@version]>', 'dataset', datasetReference)
     .option('--split <name>', 'part of the dataset', 'test')
     .option('--input <input=tensor>', 'dataset tensor a model input reads; again for each', several, [])
     .option('--shards <n>', 'parts of equal size (default: those of the dataset)', wholeNumber(1, 10_000));
@@ -172,7 +173,6 @@ const reference = (name: string, { release, channel, variant }: ModelOptions) =>
 });
 
 function rows(model: string, options: RowOptions) {
-  const [name = '', version] = options.data.split('@');
   const inputs = options.input.map((text) => {
     const at = text.lastIndexOf('=');
     if (at < 1) throw new Fault('invalid', `--input: ${text} is not input=tensor`, { field: 'input' });
@@ -180,7 +180,7 @@ function rows(model: string, options: RowOptions) {
   });
   return {
     model: reference(model, options),
-    dataset: { name, ...(version === undefined ? {} : { version: ORDINAL(version) }) },
+    dataset: options.data,
     split: options.split,
     inputs: Object.fromEntries(inputs),
   };

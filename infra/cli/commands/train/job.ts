@@ -11,6 +11,7 @@ import { putBlob } from '../../../../core/storage/blobs.ts';
 import type { ObjectStore } from '../../../../core/storage/object-store.ts';
 import { type BuilderOptions, modelForDataset, withBuilder } from '../../builders.ts';
 import { modelFile } from '../../model-file.ts';
+import { type DatasetReference, datasetReference } from '../dataset-reference.ts';
 import { type ConnectionOptions, notNegative, wholeNumber, withConnection } from '../options.ts';
 import { cascade } from './cascade.ts';
 import { type FineTuningOptions, withFineTuning } from './fine-tuning.ts';
@@ -32,7 +33,7 @@ export interface JobOptions
     FineTuningOptions,
     LossOptions,
     StrategyOptions {
-  readonly data: string;
+  readonly data: DatasetReference;
   readonly model?: string;
   readonly input: InputMapping;
   readonly epochs: number;
@@ -57,7 +58,7 @@ const SHARDS = () =>
 export function withJob(command: Command, shards = SHARDS()): Command {
   withLoss(withFineTuning(command))
     .argument('[name]', 'name of the model (default: that of the file, or of the dataset)')
-    .requiredOption('--data <name[@version]>', 'dataset to train on')
+    .requiredOption('--data <name[@version]>', 'dataset to train on', datasetReference)
     .option('--model <file.onnx>', 'forward ONNX graph (default: one built for the data)')
     .addOption(
       new Option(
@@ -94,13 +95,9 @@ export async function jobRequest(
   options: JobOptions,
   store: ObjectStore,
 ): Promise<TrainRequest> {
-  const [dataset = '', version] = options.data.split('@');
+  const { name: dataset, version } = options.data;
   const name = modelName(given, options.model, dataset);
-  const manifest = await readManifest(
-    store,
-    dataset,
-    version === undefined ? undefined : wholeNumber(1, Number.MAX_SAFE_INTEGER)(version),
-  );
+  const manifest = await readManifest(store, dataset, version);
   const graph =
     options.model === undefined
       ? modelForDataset(
