@@ -3,6 +3,7 @@ import { Agent as HttpAgent } from 'node:http';
 import { Agent as HttpsAgent } from 'node:https';
 import { S3Client } from '@aws-sdk/client-s3';
 import type { Environment } from './environment.ts';
+import { keysOf } from './keys.ts';
 import { secretCredentials } from './s3-credentials.ts';
 
 /** Milliseconds. A connection that does not open in 3 s is retried; a body may stand still for 30 s, no longer. */
@@ -44,15 +45,4 @@ export function createS3Client(environment: Environment): S3Client {
       httpsAgent: new HttpsAgent(agent),
     },
   });
-}
-
-/** Without keys the SDK looks for them itself. */
-function keysOf(environment: Environment) {
-  const accessKeyId = environment['AWS_ACCESS_KEY_ID'];
-  const secretAccessKey = environment['AWS_SECRET_ACCESS_KEY'];
-  const sessionToken = environment['AWS_SESSION_TOKEN'];
-  if (accessKeyId === undefined || secretAccessKey === undefined) return {};
-  return {
-    credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) },
-  };
 }

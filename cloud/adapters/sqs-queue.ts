@@ -9,6 +9,7 @@ import type { Task } from '../../core/contracts/task.ts';
 import { Fault } from '../../core/errors.ts';
 import { MAX_DELAY_S, MESSAGES_AT_ONCE, type TaskQueue } from '../../core/queue/task-queue.ts';
 import type { Environment } from './environment.ts';
+import { keysOf } from './keys.ts';
 import { classifySqsError } from './sqs-errors.ts';
 
 /** Tries of the entries a batch refuses, beyond the SDK's own retries of whole requests. */
@@ -23,22 +24,10 @@ export const TRACEPARENT = 'traceparent';
 export function createSqsClient(environment: Environment): SQSClient {
   const endpoint = environment['AWS_ENDPOINT_URL_SQS'];
   const region = environment['AWS_REGION'];
-  const accessKeyId = environment['AWS_ACCESS_KEY_ID'];
-  const secretAccessKey = environment['AWS_SECRET_ACCESS_KEY'];
-  const sessionToken = environment['AWS_SESSION_TOKEN'];
   return new SQSClient({
     ...(region === undefined ? {} : { region }),
     ...(endpoint === undefined || endpoint === '' ? {} : { endpoint, useQueueUrlAsEndpoint: false }),
-    // Without keys here the SDK finds them as it does everywhere (profile, role, …).
-    ...(accessKeyId === undefined || secretAccessKey === undefined
-      ? {}
-      : {
-          credentials: {
-            accessKeyId,
-            secretAccessKey,
-            ...(sessionToken === undefined ? {} : { sessionToken }),
-          },
-        }),
+    ...keysOf(environment),
   });
 }
 

@@ -5,6 +5,7 @@ import type { OmittedVariants, Variant, VariantLatency, Variants } from '../../c
 import { type Columns, slice } from '../../core/datasets/columns.ts';
 import { Fault } from '../../core/errors.ts';
 import type { InferenceRuntime, ModelSession } from '../../core/inference/runtime.ts';
+import { median } from '../../core/median.ts';
 import { decodeModel, encodeModel } from '../../core/onnx/model.ts';
 import { quantize } from '../../core/onnx/quantize.ts';
 import { worseThan } from '../../core/registry/tolerance.ts';
@@ -102,8 +103,8 @@ function timed(options: VariantOptions, graph: Graph): Promise<VariantLatency> {
       await evaluate(clocked, slice(held, row, row + 1));
       if (i >= WARM_UP_RUNS && performance.now() - began > ENOUGH_MS) break;
     }
-    const sorted = times.slice(WARM_UP_RUNS).toSorted((a, b) => a - b);
-    return { median: sorted[sorted.length >> 1]!, batch: 1, runs: sorted.length, runtime: runtime.name };
+    const warm = times.slice(WARM_UP_RUNS);
+    return { median: median(warm)!, batch: 1, runs: warm.length, runtime: runtime.name };
   });
 }
 
