@@ -1,17 +1,12 @@
 /** States and models in the store: one blob, or with several mergers one a slice and a blob that names them. */
 import { type JobPlan, type Part, PartIndex } from '../../core/contracts/job.ts';
 import { parse } from '../../core/contracts/parse.ts';
-import { decodeState, encodeState, type TrainingState } from '../../core/jobs/state.ts';
+import { decodeState, type TrainingState } from '../../core/jobs/state.ts';
 import { getBlob, putBlob } from '../../core/storage/blobs.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
-import {
-  decodeModelSlice,
-  decodeStateSlice,
-  encodeModelSlice,
-  encodeStateSlice,
-} from '../../core/strategies/files.ts';
-import { type Slice, slicesOf, trainedLength } from '../../core/strategies/slices.ts';
-import type { Strategy } from '../../core/strategies/strategy.ts';
+import { decodeModelSlice, decodeStateSlice } from '../../core/strategies/files.ts';
+import { cutState, encodeIndex, encodePieces, type Storing } from '../../core/strategies/pieces.ts';
+import { type Slice, slicesOf } from '../../core/strategies/slices.ts';
 
 /** What of a plan says how its vectors are laid out and cut. */
 export type Layout = Pick<JobPlan, 'parameters' | 'slices'>;
@@ -26,11 +21,7 @@ export async function putPart(store: ObjectStore, bytes: Uint8Array<ArrayBuffer>
 
 /** @param parts one a slice, in their order */
 export async function putIndex(store: ObjectStore, parts: readonly Part[]): Promise<Part> {
-  const index: PartIndex = { v: 1, parts: [...parts] };
-  const { sha256, bytes } = await putPart(
-    store,
-    Uint8Array.from(new TextEncoder().encode(JSON.stringify(index))),
-  );
+  const { sha256, bytes } = await putPart(store, encodeIndex(parts));
   return { sha256, bytes: parts.reduce((sum, part) => sum + part.bytes, bytes) };
 }
 
@@ -46,35 +37,27 @@ export interface Pieces {
   readonly model?: Part | undefined;
 }
 
-type Kind = Pick<Strategy, 'sends' | 'slots' | 'download'>;
-
-/** Shards that need nothing but parameters read nothing else, and these as short as they may be. */
-const hasModel = ({ sends, slots, download }: Kind) =>
-  sends !== 'state' && (slots.length > 0 || download.values !== 'fp32');
-
 /** @param slice which of the plan's, where `state` is but one; default: it is the whole, in one piece */
 export async function putPieces(
   store: ObjectStore,
   layout: Layout,
-  strategy: Kind,
+  strategy: Storing,
   state: TrainingState,
   slice?: Slice,
 ): Promise<Pieces> {
-  const bytes = slice === undefined ? encodeState(state, layout.parameters) : encodeStateSlice(state);
-  if (!hasModel(strategy)) return { state: await putPart(store, bytes) };
-  const trained = slice?.trained ?? trainedLength(layout.parameters);
+  const encoded = encodePieces(layout.parameters, strategy, state, slice);
   const [put, model] = await Promise.all([
-    putPart(store, bytes),
-    putPart(store, encodeModelSlice(state.parameters, strategy.download, trained)),
+    putPart(store, encoded.state),
+    encoded.model && putPart(store, encoded.model),
   ]);
-  return { state: put, model };
+  return model === undefined ? { state: put } : { state: put, model };
 }
 
 /** A whole state, cut as the plan says. */
 export async function putState(
   store: ObjectStore,
   layout: Layout,
-  strategy: Kind,
+  strategy: Storing,
   state: TrainingState,
 ): Promise<Pieces> {
   if (layout.slices === undefined) return putPieces(store, layout, strategy, state);
@@ -92,14 +75,6 @@ export async function indexPieces(store: ObjectStore, pieces: readonly Pieces[])
     pieces.map((piece) => piece.state),
   );
   return models.length === 0 ? { state } : { state, model: await putIndex(store, models) };
-}
-
-function cutState({ parameters, slots }: TrainingState, { start, end }: Slice): TrainingState {
-  const cut = (vector: Float32Array<ArrayBuffer>) => vector.slice(start, end);
-  return {
-    parameters: cut(parameters),
-    slots: Object.fromEntries(Object.entries(slots).map(([slot, vector]) => [slot, cut(vector)])),
-  };
 }
 
 export async function getState(
