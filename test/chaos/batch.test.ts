@@ -434,7 +434,7 @@ describe('map', () => {
 
     /** Bytes that are read of the blob from now on. */
     function readOf(blob: string) {
-      const { get } = world.store;
+      const get = world.store.get.bind(world.store);
       const read = { bytes: 0 };
       world.store.get = async (key, options) => {
         const object = await get(key, options);

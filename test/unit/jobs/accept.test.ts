@@ -55,7 +55,7 @@ describe('accepting a job', () => {
 
   test('refuses a graph by its size, which it asks for before it reads', async () => {
     const key = blobKey(spec.model.graph);
-    const { head } = store;
+    const head = store.head.bind(store);
     store.head = async (asked) => {
       const found = await head(asked);
       return asked === key && found !== undefined ? { ...found, size: MAX_GRAPH_BYTES + 1 } : found;
