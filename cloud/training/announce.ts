@@ -1,6 +1,8 @@
+/** Messages that announce the work of a round: its shards, the watch that looks after it, its merge. */
 import type { AcceptedJob, JobPlan } from '../../core/contracts/job.ts';
-import { roundLookKey } from '../../core/contracts/keys.ts';
-import { nextLook } from '../../core/jobs/looks.ts';
+import { mergedSliceKey, roundLookKey, roundMembersKey } from '../../core/contracts/keys.ts';
+import type { Task } from '../../core/contracts/task.ts';
+import { nextLook } from '../../core/jobs/watch-chain.ts';
 import { firstLook, type WatchTimes } from '../../core/jobs/stragglers.ts';
 import type { FleetContext } from './context.ts';
 import { lastBefore } from './documents.ts';
@@ -56,4 +58,22 @@ export async function announceShards(
     ),
   );
   await context.queue.send(tasks);
+}
+
+/** Queues whatever it is that a complete round waits for: its merge, or those of the slices that are not merged yet. */
+export async function announceMerge(
+  { store, queue }: FleetContext,
+  { job, slices = [] }: JobPlan,
+  round: number,
+  { partial }: Pick<Extract<Task, { kind: 'merge' }>, 'partial'> = {},
+  delaySeconds = 0,
+): Promise<void> {
+  const merge = { v: 1, kind: 'merge', job, round } as const;
+  const isSettled = slices.length > 0 && (await store.head(roundMembersKey(job, round))) !== undefined;
+  const done = await Promise.all(
+    isSettled ? slices.map((_, slice) => store.head(mergedSliceKey(job, round, slice))) : [],
+  );
+  const missing = done.flatMap((each, slice) => (each === undefined ? [{ ...merge, slice }] : []));
+  const tasks = missing.length > 0 ? missing : [{ ...merge, ...(partial ? { partial } : {}) }];
+  await queue.send(tasks, { delaySeconds });
 }

@@ -6,11 +6,11 @@
  */
 import type { AcceptedJob, JobPlan } from '../../core/contracts/job.ts';
 import { roundLookKey } from '../../core/contracts/keys.ts';
-import { claimLook } from '../../core/jobs/looks.ts';
+import { claimLook } from '../../core/jobs/watch-chain.ts';
 import type { Delivery, FleetContext, Observe } from './context.ts';
 import { hasEnded, roundCommit } from './documents.ts';
 import { announceNext, mergeOpen } from './merge.ts';
-import { announceMerge } from './merge-pieces.ts';
+import { announceMerge } from './announce.ts';
 import { metered } from './metering.ts';
 import { hasBegun, isSettled, mergeOf } from './round.ts';
 

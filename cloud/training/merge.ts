@@ -1,5 +1,4 @@
 /**
-/**
  * Task `merge`: merge a round's updates, store the state, commit, announce what comes next. It reads the keys it
  * knows, never a LIST. Once the missing shards are lost a quorum will do: the commit says who was in, and the merged
  * state is a function of that. Dying anywhere in between is harmless: before the commit the next delivery does it again to
@@ -28,7 +27,8 @@ import {
   startOfRound,
 } from './documents.ts';
 import { stopIfDue } from './ending.ts';
-import { memberOf, mergeSlices, mergeWhole } from './merge-pieces.ts';
+import { joinSlices, memberOf } from './join-slices.ts';
+import { mergeWhole } from './merge-whole.ts';
 import { spentIn, usageOf } from './metering.ts';
 import { announceMergeIfSettled, quorumOf } from './round.ts';
 import { type PresentUpdate, presentUpdate } from './updates.ts';
@@ -145,7 +145,7 @@ async function commitRound(
   const merged =
     plan.slices === undefined
       ? { ...(await mergeWhole(context, accepted, plan, round, updates)), members: updates.map(memberOf) }
-      : await mergeSlices(context, plan, round, updates, delivery);
+      : await joinSlices(context, plan, round, updates, delivery);
   if (merged === undefined) return 'later';
   const { members, state, model } = merged;
   const residuals = residualsAfter(plan, start, members);

@@ -1,21 +1,20 @@
 /**
  * Task `watch`: look whether a round goes on, and announce again what is slow or lost (core/jobs/stragglers.ts). It is
  * what makes a lost message or a function killed for good an ordinary event. Each look sends the next before it ends,
- * until the round after has begun; core/jobs/looks.ts says why that stays one chain.
+ * until the round after has begun; core/jobs/watch-chain.ts says why that stays one chain.
  */
 import type { AcceptedJob, JobPlan, RoundCommit } from '../../core/contracts/job.ts';
 import { roundLookKey } from '../../core/contracts/keys.ts';
 import type { Task } from '../../core/contracts/task.ts';
-import { claimLook } from '../../core/jobs/looks.ts';
+import { claimLook } from '../../core/jobs/watch-chain.ts';
 import { meterOf } from '../../core/jobs/meter.ts';
 import { MAX_DELAY_S } from '../../core/queue/task-queue.ts';
 import { lookAt, MAX_LOOKS } from '../../core/jobs/stragglers.ts';
-import { announceShards, watchTimes } from './announce.ts';
+import { announceMerge, announceShards, watchTimes } from './announce.ts';
 import type { Delivery, FleetContext } from './context.ts';
 import { acceptedJob, hasEnded, jobPlan, lastBefore, roundCommit } from './documents.ts';
 import { endJob, stopIfDue, untilDeadline } from './ending.ts';
 import { announceNext } from './merge.ts';
-import { announceMerge } from './merge-pieces.ts';
 import { spentIn } from './metering.ts';
 import { hasBegun, quorumOf, roundProgress } from './round.ts';
 

@@ -6,7 +6,7 @@ import { JobId, V1 } from './primitives.ts';
 const OfJob = { v: V1, job: JobId };
 const OfRound = { ...OfJob, round: z.int().min(0) };
 
-/** Of the looks at a round, or at the parts of a job, the how manieth: see core/jobs/looks.ts. Left out: the first. */
+/** Of the looks at a round, or at the parts of a job, the how manieth: see core/jobs/watch-chain.ts. Left out: the first. */
 const LookNumber = z.int().min(1).optional();
 /** Do not wait: nothing of the job is announced, it was paused or all its messages may be lost. */
 const Announce = z.literal(true).optional();

@@ -9,7 +9,7 @@ import { jobResultKey, outputManifestKey, partReportKey, partsLookKey } from '..
 import { parse } from '../contracts/parse.ts';
 import type { Task } from '../contracts/task.ts';
 import type { TaskMeter } from '../contracts/usage.ts';
-import { claimLook, nextLook } from '../jobs/looks.ts';
+import { claimLook, nextLook } from '../jobs/watch-chain.ts';
 import { goOn } from '../jobs/meter.ts';
 import { MAX_LOOKS } from '../jobs/stragglers.ts';
 import { MAX_DELAY_S, type TaskQueue } from '../queue/task-queue.ts';

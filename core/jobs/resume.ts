@@ -7,7 +7,7 @@ import type { TaskQueue } from '../queue/task-queue.ts';
 import { getJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { rememberJob } from './look.ts';
-import { nextLook } from './looks.ts';
+import { nextLook } from './watch-chain.ts';
 import { type JobHistory, newestJobs, readHistory } from './view.ts';
 
 /** Jobs looked at when the fleet starts anew. */

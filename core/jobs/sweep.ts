@@ -2,7 +2,7 @@
  * Looks after those who look after jobs. A job goes on by its messages: should they all be lost, or each have killed its
  * function five times, nobody would ever know. So now and then somebody looks through the unfinished jobs, and announces
  * again what one waits for of which no sign of life came for a while. Announced by mistake it is one message more: the
- * tasks take duplicates, and watches of one number are one (looks.ts).
+ * tasks take duplicates, and watches of one number are one (watch-chain.ts).
  */
 import { z } from 'zod';
 import {

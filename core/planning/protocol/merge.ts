@@ -1,4 +1,4 @@
-/** Task `merge` (cloud/training/merge.ts, merge-pieces.ts). */
+/** Task `merge` (cloud/training/merge.ts, merge-whole.ts, join-slices.ts). */
 import type { Usage } from '../../contracts/usage.ts';
 import { addUsage, NO_USAGE } from '../../costs/usage.ts';
 import type { Execution, Work } from '../functions.ts';

@@ -1,4 +1,4 @@
-/** Task `merge` with a slice (cloud/training/merge-pieces.ts). */
+/** Task `merge` with a slice (cloud/training/merge-slice.ts). */
 import type { Execution, Work } from '../functions.ts';
 import { DOCUMENT_BYTES, isCommitted, piecesOf, type SimulatedJob, STANDING, type TaskOf } from './course.ts';
 import { commits, keptUpdates, unread } from './memory.ts';

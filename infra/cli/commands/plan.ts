@@ -78,9 +78,9 @@ async function plan(given: string | undefined, options: PlanOptions): Promise<vo
       oneMachine: { name: C7G_MEDIUM.name, ...alone },
       ...(estimate === undefined ? {} : { firstEstimate: estimate }),
     });
-  const given_ = options.stepMs === undefined ? 'measured here' : 'as given';
+  const source = options.stepMs === undefined ? 'measured here' : 'as given';
   console.log(
-    `simulated on ${place.platform.name}; a step takes ${milliseconds(job.seconds.step)} (${given_})`,
+    `simulated on ${place.platform.name}; a step takes ${milliseconds(job.seconds.step)} (${source})`,
   );
   for (const line of measuredRequests(place.platform)) console.log(line);
   console.log();

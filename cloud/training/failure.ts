@@ -1,0 +1,69 @@
+/** From what went wrong with a task to what becomes of its message, its shard and its job. */
+import type { QueueMessage } from '../../core/contracts/task.ts';
+import { errorBody, Fault } from '../../core/errors.ts';
+import type { FleetContext } from './context.ts';
+import { endJob } from './ending.ts';
+import { loseShard } from './lost.ts';
+import type { Handled } from './observed.ts';
+
+type JobTask = Extract<QueueMessage, { job: string }>;
+
+export interface Chance {
+  /** True where the queue will not hand the message out again but move it to the dead-letter queue. */
+  readonly lastChance: boolean;
+}
+
+/** To the queue, which hands it out again or sets it aside. */
+export const leave = (thrown: unknown, { lastChance }: Chance): Handled => ({
+  outcome: lastChance ? 'dead' : 'retried',
+  thrown,
+});
+
+/**
+ * A fault that trying again cannot mend ends the job with its reason, or the shard where the job can do without it; so
+ * does one that lasted until the message's last chance, unless it was the store's or the queue's.
+ */
+export async function afterFailure(
+  context: FleetContext,
+  message: QueueMessage,
+  delivery: Chance,
+  thrown: unknown,
+): Promise<Handled> {
+  const permanent = thrown instanceof Fault && !thrown.retryable;
+  // A spec that came by message and cannot be accepted has no job to carry the reason: the dead-letter queue keeps it.
+  if (!('job' in message)) return leave(thrown, delivery);
+  // What fails at its last chance the queue sets aside by itself; what no retry mends need not wait for that.
+  const buried = permanent && message.kind === 'shard' && context.deadLetters !== undefined;
+  if (buried) await context.deadLetters?.bury(message, reasonOf(message, thrown));
+  const transient = thrown instanceof Fault && thrown.transient;
+  const isOver = permanent || (delivery.lastChance && !transient);
+  const outcome = isOver ? await giveUp(context, message, thrown) : 'retried';
+  return permanent ? { outcome, thrown, buried } : leave(thrown, delivery);
+}
+
+async function giveUp(context: FleetContext, message: JobTask, thrown: unknown): Promise<'lost' | 'failed'> {
+  if (message.kind === 'shard' && (await loseShard(context, message, thrown))) return 'lost';
+  const { body } = errorBody(thrown);
+  await endJob(context, {
+    v: 1,
+    job: message.job,
+    status: 'failed',
+    reason: reasonOf(message, thrown),
+    ...(body.field === undefined ? {} : { field: body.field }),
+    endedAt: context.now().toISOString(),
+  });
+  return 'failed';
+}
+
+/** For people: which task, and what was wrong. */
+function reasonOf(message: JobTask, thrown: unknown): string {
+  const place =
+    'shard' in message
+      ? ` (round ${message.round}, shard ${message.shard})`
+      : 'round' in message
+        ? ` (round ${message.round})`
+        : 'part' in message
+          ? ` (part ${message.part})`
+          : '';
+  return `${message.kind}${place}: ${errorBody(thrown).body.error}`;
+}
