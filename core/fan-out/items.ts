@@ -117,7 +117,7 @@ function badByte(bytes: Uint8Array): number {
 function decodes(beginning: Uint8Array): boolean {
   try {
     // A decoder of its own: a stream's state would outlive it. Characters cut at the end are no fault of the beginning.
-    new TextDecoder('utf-8', { fatal: true }).decode(beginning, { stream: true });
+    new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(beginning, { stream: true });
     return true;
   } catch {
     return false;
