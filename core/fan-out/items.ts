@@ -8,7 +8,7 @@ import { Fault } from '../errors.ts';
 
 /** Bytes of a blob of items: what a function of the fleet holds in memory. */
 export const MAX_ITEM_BYTES = 64 * 1024 * 1024;
-/** Bytes of one item, of which some thirty times as many may be its value's. */
+/** Bytes of one item: its value may take some fifteen times as many. */
 export const MAX_LINE_BYTES = 8 * 1024 * 1024;
 
 const FIELD = 'items.blob';
