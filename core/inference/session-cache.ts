@@ -38,6 +38,14 @@ interface Entry<S> {
   users: number;
 }
 
+/** A load under way. */
+interface Load {
+  /** Bytes counted as taken on its behalf: its own, and those of sessions that it is releasing. */
+  held: number;
+  /** It was taken for dead, and another began in its place. It may only have been slow. */
+  abandoned: boolean;
+}
+
 export function createSessionCache<S extends Releasable>(options: {
   /** Bytes of memory for all sessions together. */
   readonly limitBytes: number;
@@ -50,6 +58,8 @@ export function createSessionCache<S extends Releasable>(options: {
   const failures = new Map<string, { readonly at: number; readonly thrown: unknown }>();
   const flights = singleFlight<void>(clock, SHARED_WORK_MS);
   const changed = createSignal();
+  /** The last of each file. */
+  const loads = new Map<string, Load>();
   /** Bytes of what is loaded and of what is being loaded. */
   let taken = 0;
 
@@ -72,9 +82,31 @@ export function createSessionCache<S extends Releasable>(options: {
     return undefined;
   }
 
-  /** Waits where everything that could go is in use. On return the bytes are taken. */
-  async function makeRoom(cost: number): Promise<void> {
-    while (taken + cost > limitBytes) {
+  function hold(load: Load, bytes: number): void {
+    load.held += bytes;
+    taken += bytes;
+  }
+
+  /** Nothing where the load was abandoned: all that it held is given back already. */
+  function giveBack(load: Load, bytes: number): void {
+    if (load.abandoned || bytes === 0) return;
+    load.held -= bytes;
+    taken -= bytes;
+    changed.notify();
+  }
+
+  /** A load that died without a word cannot give back what it held. */
+  function abandon(load: Load): void {
+    giveBack(load, load.held);
+    load.abandoned = true;
+  }
+
+  /**
+   * Waits where everything that could go is in use.
+   * @returns whether the load holds the bytes; false where it was abandoned meanwhile
+   */
+  async function makeRoom(mine: Load, cost: number): Promise<boolean> {
+    while (!mine.abandoned && taken + cost > limitBytes) {
       const victim = leastRecentlyUsed();
       if (victim === undefined) {
         await changed.wait();
@@ -82,17 +114,19 @@ export function createSessionCache<S extends Releasable>(options: {
       }
       const [sha256, { session, cost: freed }] = victim;
       entries.delete(sha256);
+      mine.held += freed;
       try {
         await session.release();
       } finally {
-        taken -= freed;
-        changed.notify();
+        giveBack(mine, freed);
       }
     }
-    taken += cost;
+    if (!mine.abandoned) hold(mine, cost);
+    return !mine.abandoned;
   }
 
   async function loadInto(file: ModelFile, load: () => Promise<S>): Promise<void> {
+    const { sha256 } = file;
     const cost = Math.ceil(file.bytes * MEMORY_FACTOR);
     if (cost > limitBytes)
       // Retryable elsewhere: another target may have the memory.
@@ -100,15 +134,28 @@ export function createSessionCache<S extends Releasable>(options: {
         'unavailable',
         `the model takes about ${cost} bytes of memory; this target has ${limitBytes} for models`,
       );
-    await makeRoom(cost);
+    const before = loads.get(sha256);
+    if (before !== undefined) abandon(before);
+    const mine: Load = { held: 0, abandoned: false };
+    loads.set(sha256, mine);
     try {
-      entries.set(file.sha256, { session: await load(), cost, users: 0 });
-      failures.delete(file.sha256);
-    } catch (thrown) {
-      taken -= cost;
-      changed.notify();
-      throw thrown;
+      if (!(await makeRoom(mine, cost))) return;
+      const session = await load();
+      // The first to come is kept, even if it was taken for dead: where every load is slow, the last would never come.
+      if (entries.has(sha256)) await session.release();
+      else enter(sha256, { session, cost, users: 0 }, mine);
+    } finally {
+      giveBack(mine, mine.held);
+      if (loads.get(sha256) === mine) loads.delete(sha256);
     }
+  }
+
+  /** The bytes are the entry's from now on. */
+  function enter(sha256: string, entry: Entry<S>, mine: Load): void {
+    if (mine.abandoned) taken += entry.cost;
+    else mine.held -= entry.cost;
+    entries.set(sha256, entry);
+    failures.delete(sha256);
   }
 
   return {

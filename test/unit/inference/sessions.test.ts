@@ -91,6 +91,82 @@ describe('session cache', () => {
     now += 30_000;
     expect((await acquire('a')).cold).toBe(true);
   });
+
+  it('gives back what a dead load took: the memory for one model is enough to load it anew', async () => {
+    let now = 0;
+    const { cache, acquire, touch } = cacheOf({ files: 1, clock: () => now });
+    void cache.acquire({ sha256: 'a', bytes: 100 }, () => new Promise(() => {}), noDefer);
+    await turn();
+    now += 30_000;
+    let got: Lease<Session> | undefined;
+    void acquire('a').then((lease) => (got = lease));
+    await turn();
+    got!.done();
+    expect(cache.stats()).toEqual({ bytes: 100 * MEMORY_FACTOR, files: ['a'] });
+    await touch('b');
+    expect(cache.stats()).toEqual({ bytes: 100 * MEMORY_FACTOR, files: ['b'] });
+  });
+
+  it('gives back what a load was releasing when it died', async () => {
+    let now = 0;
+    const { cache, touch } = cacheOf({ files: 1, clock: () => now });
+    const stuck = { release: () => new Promise<void>(() => {}) };
+    (await cache.acquire({ sha256: 'a', bytes: 100 }, async () => stuck, noDefer)).done();
+    void cache.acquire({ sha256: 'b', bytes: 100 }, async () => stuck, noDefer);
+    await turn();
+    expect(cache.stats()).toEqual({ bytes: 100 * MEMORY_FACTOR, files: [] });
+    now += 30_000;
+    let touched = false;
+    void touch('b').then(() => (touched = true));
+    await turn();
+    expect(touched).toBe(true);
+    expect(cache.stats()).toEqual({ bytes: 100 * MEMORY_FACTOR, files: ['b'] });
+  });
+
+  describe.each([
+    ['the slow one first', [0, 1]],
+    ['the new one first', [1, 0]],
+  ] as const)('keeps one of two sessions where a load was only slow: %s', (_, order) => {
+    it.each(['both well', 'the second fails'])('%s', async (how) => {
+      let now = 0;
+      const { cache, log, touch } = cacheOf({ files: 2, clock: () => now });
+      const loads = [0, 1].map(() => Promise.withResolvers<Session>());
+      const leases = loads.map(({ promise }) => {
+        const lease = cache.acquire({ sha256: 'a', bytes: 100 }, () => promise, noDefer);
+        now += 30_000;
+        return lease.catch(() => undefined);
+      });
+      const [first, second] = order;
+      const named = (n: number): Session => ({ release: async () => void log.push(`-${n}`) });
+      await turn();
+      loads[first]!.resolve(named(first));
+      await turn();
+      if (how === 'both well') loads[second]!.resolve(named(second));
+      else loads[second]!.reject(new Error('no'));
+      await turn();
+      for (const lease of await Promise.all(leases)) lease?.done();
+      expect(log).toEqual(how === 'both well' ? [`-${second}`] : []);
+      expect(cache.stats()).toEqual({ bytes: 100 * MEMORY_FACTOR, files: ['a'] });
+      for (const file of ['b', 'c']) await touch(file);
+      expect(log.filter((line) => line === `-${first}`)).toEqual([`-${first}`]);
+      expect(cache.stats()).toEqual({ bytes: 200 * MEMORY_FACTOR, files: ['b', 'c'] });
+    });
+  });
+
+  it('loads once where the first load waits for room as long as a dead one', async () => {
+    let now = 0;
+    const { cache, log, acquire } = cacheOf({ files: 1, clock: () => now });
+    const busy = await acquire('a');
+    const waiting = [acquire('b')];
+    await turn();
+    now += 30_000;
+    waiting.push(acquire('b'));
+    await turn();
+    busy.done();
+    for (const lease of await Promise.all(waiting)) lease.done();
+    expect(log).toEqual(['+a', '-a', '+b']);
+    expect(cache.stats()).toEqual({ bytes: 100 * MEMORY_FACTOR, files: ['b'] });
+  });
 });
 
 describe('many requests at once', () => {
