@@ -7,17 +7,19 @@ import type { RouterConfig } from './environment.ts';
 export type Access = 'inference' | 'read' | 'write';
 
 /** Names of this machine. A page whose name was rebound to 127.0.0.1 still sends its own. */
-const LOOPBACK = /^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?\//;
+const LOOPBACK = /^https?:\/\/(localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?\//i;
 
-/** @throws Fault `unauthorized` */
+/**
+ * Where anonymous writes are taken, whoever reaches the router is this machine's user: nothing is told to anybody else
+ * either, health and metrics included, and only the dashboard's files, which are the same everywhere, are served.
+ * @throws Fault `unauthorized`, or `forbidden` under a name that is not this machine's
+ */
 export function authorize(config: RouterConfig, request: Request, access: Access): void {
   const { apiToken, requireAuth, allowAnonymous } = config;
   if (apiToken === undefined) {
+    if (allowAnonymous) return refuseElsewhere(request.url);
     if (access !== 'write') return;
-    if (allowAnonymous && LOOPBACK.test(request.url)) return;
-    const message = allowAnonymous
-      ? 'authorization: anonymous writes are taken at 127.0.0.1 and localhost only'
-      : 'authorization: this deployment has no API_TOKEN, so it takes no writes';
+    const message = 'authorization: this deployment has no API_TOKEN, so it takes no writes';
     throw new Fault('unauthorized', message, { field: 'authorization' });
   }
   if (access === 'inference' && !requireAuth) return;
@@ -25,6 +27,13 @@ export function authorize(config: RouterConfig, request: Request, access: Access
   throw new Fault('unauthorized', 'authorization: the API token is required as a Bearer token', {
     field: 'authorization',
   });
+}
+
+function refuseElsewhere(url: string): void {
+  if (LOOPBACK.test(url)) return;
+  const message =
+    'host: with ALLOW_ANONYMOUS=1 requests are taken at 127.0.0.1, localhost and [::1] only; elsewhere set an API_TOKEN';
+  throw new Fault('forbidden', message, { field: 'host' });
 }
 
 /** In a time that depends on what was given only, not on how much of it was right. */

@@ -41,7 +41,7 @@ export interface Environment extends TargetVariables {
   readonly API_TOKEN?: string;
   /** `1`: inference and metrics need the token too. */
   readonly REQUIRE_AUTH?: string;
-  /** `1`: without an API_TOKEN, writes are open to whoever reaches the router. For 127.0.0.1 only. */
+  /** `1`: without an API_TOKEN, writes are open too, and nothing is answered but at 127.0.0.1, localhost and [::1]. */
   readonly ALLOW_ANONYMOUS?: string;
   /** Bytes of the largest request, default 4 MiB: what the targets take. */
   readonly MAX_BODY_BYTES?: string;

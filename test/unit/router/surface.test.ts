@@ -221,12 +221,51 @@ describe('who may ask', () => {
     expect(await response.json()).toMatchObject({ code: 'unauthorized', field: 'authorization' });
   });
 
-  it('takes anonymous writes at this machine’s own names only: a rebound name is not one', async () => {
-    const router = routerUnderTest();
-    const at = (host: string) => router.ask(`@${host}/v1/jobs`, post());
-    expect((await at('localhost:1')).status).toBe(200);
-    expect((await at('evil.example')).status).toBe(401);
-    expect((await at('127.0.0.1.evil.example')).status).toBe(401);
+  describe('where anybody may write', () => {
+    const statuses = async (host: string, variables: Partial<Environment> = open) => {
+      const router = routerUnderTest(variables);
+      const entries = Object.entries({ ...requests, live: ['/v2/health/live', {}] as const });
+      const found = entries.map(async ([name, [path, init]]) => {
+        const { status } = await router.ask(`@${host}${path}`, init);
+        return [name, status] as const;
+      });
+      return {
+        ...Object.fromEntries(await Promise.all(found)),
+        asked: Object.values(router.seen).flat().length,
+      };
+    };
+
+    it.each(['127.0.0.1:8787', 'localhost:1', 'localhost', '[::1]:8787'])(
+      '%s is this machine',
+      async (host) => {
+        const all = { read: 200, routing: 200, write: 200, cancel: 200, infer: 200, metrics: 200 };
+        expect(await statuses(host)).toEqual({ ...all, page: 200, live: 200, asked: 5 });
+      },
+    );
+
+    it.each(['evil.example', '127.0.0.1.evil.example', 'localhost.evil.example'])(
+      '%s is not: a rebound name learns nothing and has nothing computed',
+      async (host) => {
+        const all = { read: 403, routing: 403, write: 403, cancel: 403, infer: 403, metrics: 403 };
+        expect(await statuses(host)).toEqual({ ...all, page: 200, live: 403, asked: 0 });
+      },
+    );
+
+    it('says which names may ask', async () => {
+      const response = await routerUnderTest().ask('@evil.example/v1/jobs');
+      expect(await response.json()).toEqual({
+        code: 'forbidden',
+        field: 'host',
+        error: expect.stringContaining('127.0.0.1, localhost and [::1]') as string,
+      });
+    });
+
+    it('does not matter where there is a token, or where nobody may write', async () => {
+      const public_ = await statuses('causeway.example', closed);
+      expect(public_).toMatchObject({ read: 200, infer: 200, live: 200, write: 401, asked: 3 });
+      const both = await statuses('causeway.example', { ...locked, ALLOW_ANONYMOUS: '1' });
+      expect(both).toMatchObject({ read: 401, infer: 200, live: 200, write: 401 });
+    });
   });
 });
 
