@@ -75,7 +75,7 @@ export interface Sending {
  * Ends with the head of the answer: both targets send it when the work is done, and to read the body here only to
  * write it again was seen to cost as much as the rest of the router.
  * @param limitMs until the answer must begin
- * @param client aborted when the client goes away
+ * @param client aborted when the client goes away; nothing is sent for one that has gone
  * @param variant asked of a target that has several
  */
 export function send(
@@ -85,6 +85,8 @@ export function send(
   client: AbortSignal | undefined,
   variant?: VariantName,
 ): Sending {
+  // The event of a signal that is aborted already never comes.
+  if (client?.aborted === true) return { outcome: Promise.resolve({ kind: 'cancelled' }), cancel: () => {} };
   const { promise: outcome, resolve } = Promise.withResolvers<Outcome>();
   const { binding } = upstream;
   const { call } = message;

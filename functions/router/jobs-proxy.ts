@@ -56,6 +56,8 @@ async function begin(
   path: string,
   init: RequestInit,
 ): Promise<Response> {
+  // The event of a signal that is aborted already never comes.
+  if (client?.aborted === true) throw new Fault('unavailable', 'the client went away');
   const abort = new AbortController();
   let late = false;
   const timer = setTimeout(() => {
