@@ -88,6 +88,12 @@ function deploy(environment: Environment, options: RouterOptions): Deployment {
   };
 }
 
+/** An answer to HEAD. A body that nobody reads keeps its connection open: an event stream's for as long as it goes on. */
+async function withoutBody(response: Response): Promise<Response> {
+  await response.body?.cancel().catch(() => undefined);
+  return new Response(null, response);
+}
+
 /** Cloudflare's data centre that took the request, where it says so. */
 const coloOf = (request: Request) => (request as { readonly cf?: { readonly colo?: string } }).cf?.colo;
 
@@ -124,7 +130,8 @@ export function createRouter(options: RouterOptions): Router {
       try {
         deployment ??= deploy(environment, options);
         authorize(deployment.config, request, typeof access === 'string' ? access : access(request.method));
-        return await handler(call, trace, deployment, ...rest);
+        const response = await handler(call, trace, deployment, ...rest);
+        return request.method === 'HEAD' ? await withoutBody(response) : response;
       } catch (thrown) {
         return faultResponse(thrown, traceHeaders(trace));
       }
