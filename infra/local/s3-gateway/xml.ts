@@ -44,12 +44,17 @@ export const childText = (node: XmlNode, name: string) =>
 
 const ENTITIES: Readonly<Record<string, string>> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
 
-function unescape(text: string): string {
-  return text.replace(/&(#x[0-9a-f]+|#[0-9]+|[a-z]+);/gi, (whole, name: string) => {
-    if (name.startsWith('#x')) return String.fromCodePoint(Number.parseInt(name.slice(2), 16));
-    if (name.startsWith('#')) return String.fromCodePoint(Number(name.slice(1)));
-    return ENTITIES[name] ?? whole;
+/** @returns undefined where a reference is to no character: beyond Unicode, or half of a surrogate pair */
+function unescape(text: string): string | undefined {
+  let isWellFormed = true;
+  const unescaped = text.replace(/&(#x[0-9a-f]+|#[0-9]+|[a-z]+);/gi, (whole, name: string) => {
+    if (!name.startsWith('#')) return ENTITIES[name] ?? whole;
+    const code = name.startsWith('#x') ? Number.parseInt(name.slice(2), 16) : Number(name.slice(1));
+    const isCharacter = code <= 0x10ffff && (code < 0xd800 || code > 0xdfff);
+    isWellFormed &&= isCharacter;
+    return isCharacter ? String.fromCodePoint(code) : '';
   });
+  return isWellFormed ? unescaped : undefined;
 }
 
 /** One tag, or the text before the next: `<?…?>`, `<!--…-->`, `<a x="y">`, `</a>`, `<a/>`. */
@@ -73,7 +78,9 @@ export function parseXml(source: string): XmlNode | undefined {
     if (match === null || current === undefined) return undefined;
     const [, closing, name, selfClosing, characters] = match;
     if (characters !== undefined) {
-      current.text += unescape(characters);
+      const unescaped = unescape(characters);
+      if (unescaped === undefined) return undefined;
+      current.text += unescaped;
     } else if (name !== undefined && closing === '/') {
       if (current.name !== name || open.length === 1) return undefined;
       open.pop();

@@ -97,11 +97,12 @@ describe('XML', () => {
   });
 
   it('reads attributes, namespaces, comments and self-closing elements', () => {
-    const source = '<?xml version="1.0"?><!-- x --><A xmlns="urn:x"><B a="b"/>\n<C>1 &lt; 2 &#x41;</C></A>';
+    const source =
+      '<?xml version="1.0"?><!-- x --><A xmlns="urn:x"><B a="b"/>\n<C>1 &lt; 2 &#x41;&#x10FFFF;&#66;</C></A>';
     const root = parseXml(source);
     expect(root?.children.map(({ name, text }) => [name, text])).toEqual([
       ['B', ''],
-      ['C', '1 < 2 A'],
+      ['C', '1 < 2 A\u{10ffff}B'],
     ]);
   });
 
@@ -115,6 +116,11 @@ describe('XML', () => {
     '<A><B></A></B>',
     '<A',
     '<!DOCTYPE x><A/>',
+    '<A>&#x110000;</A>',
+    '<A>&#1114112;</A>',
+    '<A>&#99999999999999999999;</A>',
+    '<A>&#X41;</A>',
+    '<A>&#xD800;</A>',
   ])('refuses %j', (source) => {
     expect(parseXml(source)).toBeUndefined();
   });
