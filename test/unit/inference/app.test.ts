@@ -121,15 +121,19 @@ describe('body limit', () => {
     expect(sent).toBe(300);
   });
 
-  it('holds for a stream without length or end', async () => {
+  it.each([
+    ['without length or end', {}],
+    ['in chunks that says it is short', { 'content-length': '5', 'transfer-encoding': 'chunked' }],
+  ])('holds for a stream %s', async (_, more) => {
     let sent = 0;
     const body = new ReadableStream<Uint8Array>({
       pull(controller) {
         sent += 1;
         controller.enqueue(new Uint8Array(100));
+        if (sent === 1_000) controller.close();
       },
     });
-    const init = { method: 'POST', headers: JSON_TYPE, body, duplex: 'half' };
+    const init = { method: 'POST', headers: { ...JSON_TYPE, ...more }, body, duplex: 'half' };
     expect((await fixture.app.request('/v2/models/double/infer', init as RequestInit)).status).toBe(413);
     expect(sent).toBeLessThan(12);
   });
