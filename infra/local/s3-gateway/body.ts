@@ -1,9 +1,13 @@
 /** Reads a request's body and verifies all that the client said about it. */
+import { declaredLength, readAtMost } from '../../../core/bounded-stream.ts';
 import { type Checksum, statedChecksum, verifyChecksums } from './checksums.ts';
 import { decodeChunked } from './chunked.ts';
 import { S3Error } from './errors.ts';
 
-/** Bytes. A body is held in memory once to be verified before it is stored: larger objects come in parts. */
+/**
+ * Bytes. A body is held in memory to be verified before it is stored: larger objects come in parts. Once, but for one
+ * that comes without its length, which is held twice while its pieces are put together.
+ */
 export const MAX_BODY_BYTES = 512 * 1024 * 1024;
 
 const UNSIGNED = 'UNSIGNED-PAYLOAD';
@@ -21,13 +25,27 @@ function lengthHeader(headers: Headers, name: string): number | undefined {
   const length = Number(text);
   if (!/^\d+$/.test(text))
     throw new S3Error('InvalidArgument', `${name} is ${text}: a whole number is allowed`);
-  if (length > MAX_BODY_BYTES) {
-    throw new S3Error(
-      'EntityTooLarge',
-      `Your proposed upload exceeds ${MAX_BODY_BYTES} bytes; use a multipart upload`,
-    );
-  }
+  if (length > MAX_BODY_BYTES) throw tooLarge();
   return length;
+}
+
+const tooLarge = () =>
+  new S3Error(
+    'EntityTooLarge',
+    `Your proposed upload exceeds ${MAX_BODY_BYTES} bytes; use a multipart upload`,
+  );
+
+/** What it declares is as much as comes only where HTTP frames the body by that. */
+async function bytesOf(request: Request): Promise<Uint8Array<ArrayBuffer>> {
+  const length = lengthHeader(request.headers, 'content-length');
+  if (declaredLength(request.headers) === undefined) {
+    const read = await readAtMost(request.body, MAX_BODY_BYTES, 2 * MAX_BODY_BYTES);
+    if (read === undefined) throw tooLarge();
+    return read;
+  }
+  const bytes = new Uint8Array(await request.arrayBuffer());
+  if (bytes.length !== length) throw new S3Error('IncompleteBody');
+  return bytes;
 }
 
 /** The trailer that was announced must come: a checksum that is left out would verify nothing. */
@@ -42,9 +60,7 @@ function trailingChecksum(headers: Headers, trailers: Headers): Checksum | undef
 /** @param payloadHash what verifySignature returned */
 export async function readBody(request: Request, payloadHash: string): Promise<Body> {
   const { headers } = request;
-  const length = lengthHeader(headers, 'content-length');
-  const raw = new Uint8Array(await request.arrayBuffer());
-  if (length !== undefined && raw.length !== length) throw new S3Error('IncompleteBody');
+  const raw = await bytesOf(request);
   if (payloadHash === STREAMED) {
     const decodedLength = lengthHeader(headers, 'x-amz-decoded-content-length');
     if (decodedLength === undefined) {

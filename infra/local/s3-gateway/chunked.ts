@@ -31,9 +31,11 @@ function parseTrailers(text: string): Headers {
   return trailers;
 }
 
-/** @param length of the decoded body, as `x-amz-decoded-content-length` states it */
-export function decodeChunked(body: Uint8Array, length: number): Decoded {
-  const bytes = new Uint8Array(length);
+/**
+ * @param body is written over: what it decodes to takes its place, so that a large one is not in memory twice
+ * @param length of the decoded body, as `x-amz-decoded-content-length` states it
+ */
+export function decodeChunked(body: Uint8Array<ArrayBuffer>, length: number): Decoded {
   let written = 0;
   let at = 0;
   for (;;) {
@@ -45,7 +47,10 @@ export function decodeChunked(body: Uint8Array, length: number): Decoded {
     if (count === 0) {
       if (written !== length)
         throw new S3Error('IncompleteBody', `The body has ${written} bytes of ${length}`);
-      return { bytes, trailers: parseTrailers(decoder.decode(body.subarray(start))) };
+      return {
+        bytes: body.subarray(0, length),
+        trailers: parseTrailers(decoder.decode(body.subarray(start))),
+      };
     }
     if (
       written + count > length ||
@@ -54,7 +59,7 @@ export function decodeChunked(body: Uint8Array, length: number): Decoded {
     ) {
       throw new S3Error('IncompleteBody', 'A chunk is not as long as it states');
     }
-    bytes.set(body.subarray(start, start + count), written);
+    body.copyWithin(written, start, start + count);
     written += count;
     at = start + count + 2;
   }

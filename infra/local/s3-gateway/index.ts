@@ -1,4 +1,6 @@
 /** The local S3 gateway: take the request apart, verify its signature, run the operation, answer as S3 does. */
+import { drain } from '../../../core/bounded-stream.ts';
+import { MAX_BODY_BYTES } from './body.ts';
 import type { GatewayEnvironment } from './environment.ts';
 import { errorResponse } from './errors.ts';
 import { runOperation } from './operations.ts';
@@ -16,12 +18,6 @@ async function answer(raw: Request, environment: GatewayEnvironment): Promise<Re
   return runOperation({ request, raw, payloadHash, environment });
 }
 
-/** A client that is still sending does not read the answer: take the rest first. */
-async function drain(raw: Request): Promise<void> {
-  if (raw.body === null || raw.bodyUsed) return;
-  await raw.body.pipeTo(new WritableStream()).catch(() => {});
-}
-
 export default {
   async fetch(raw, environment) {
     const id = crypto.randomUUID();
@@ -32,7 +28,8 @@ export default {
     } catch (thrown) {
       const error = asS3Error(thrown);
       if (error.code === 'InternalError') console.error(`${id} ${raw.method} ${raw.url}`, thrown);
-      await drain(raw);
+      // A client that is still sending does not read the answer: take the rest first, as far as a body may go.
+      if (!raw.bodyUsed) await drain(raw.body, MAX_BODY_BYTES).catch(() => {});
       return errorResponse(error, raw, new URL(raw.url).pathname, id);
     }
   },
