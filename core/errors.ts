@@ -65,6 +65,10 @@ export class Fault extends Error {
   }
 }
 
+/** What a thrown value says. */
+export const messageOf = (thrown: unknown): string =>
+  thrown instanceof Error ? thrown.message : String(thrown);
+
 /** Body of every error answer. `error` alone is the Open Inference Protocol's; the rest is ours. */
 export interface ErrorBody {
   readonly error: string;

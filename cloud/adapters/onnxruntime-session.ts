@@ -7,9 +7,10 @@
  * what, and training must give the same bits everywhere. The optimizers flush denormals themselves instead.
  */
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import { Fault, type FaultCode } from '../../core/errors.ts';
-import { DTYPES, dtypeOfOrt } from '../../core/tensors/dtypes.ts';
-import type { TensorSpec, TensorValue } from '../../core/tensors/tensor.ts';
+import type { FaultCode } from '../../core/errors.ts';
+import { cannotRun } from '../../core/inference/onnxruntime.ts';
+import { DTYPES } from '../../core/tensors/dtypes.ts';
+import type { TensorValue } from '../../core/tensors/tensor.ts';
 
 export interface SessionOptions {
   /** Threads inside one operator; 1 by default: steadier than two, and the fleet runs one process per core. */
@@ -22,9 +23,6 @@ export interface SessionOptions {
 const LOG_FATAL = 4;
 
 export type Session = InferenceSession;
-
-export const messageOf = (thrown: unknown): string =>
-  thrown instanceof Error ? thrown.message : String(thrown);
 
 /** @param code of the Fault for a model the runtime refuses */
 export async function createSession(
@@ -42,7 +40,7 @@ export async function createSession(
       logSeverityLevel: LOG_FATAL,
     });
   } catch (cause) {
-    throw new Fault(code, `the model cannot be run: ${messageOf(cause)}`, { field: 'model', cause });
+    throw cannotRun(cause, code);
   }
 }
 
@@ -60,24 +58,4 @@ export function discard(result: Tensor | undefined, place: Tensor): void {
   const isCopy =
     ArrayBuffer.isView(data) && ArrayBuffer.isView(place.data) && data.buffer !== place.data.buffer;
   if (isCopy && data.buffer instanceof ArrayBuffer) data.buffer.transfer(0);
-}
-
-/** @throws Fault `unprocessable` for element types we have no name for (strings, float16) */
-export function fromOrt(name: string, tensor: Tensor): TensorValue {
-  const dtype = dtypeOfOrt(tensor.type);
-  if (dtype === undefined)
-    throw new Fault('unprocessable', `${name} is ${tensor.type}, which is not supported`, { field: name });
-  return { dtype, shape: tensor.dims, data: tensor.data as TensorValue['data'] };
-}
-
-/** undefined for what is no tensor of ours: sequences, strings, float16. */
-export function specOf(metadata: InferenceSession.ValueMetadata): TensorSpec | undefined {
-  if (!metadata.isTensor) return undefined;
-  const dtype = dtypeOfOrt(metadata.type);
-  if (dtype === undefined) return undefined;
-  const shape = metadata.shape.map((dimension, axis) =>
-    // An unknown dimension without a name is like no other.
-    dimension === '' ? `${metadata.name}.${axis}` : dimension,
-  );
-  return { name: metadata.name, dtype, shape };
 }

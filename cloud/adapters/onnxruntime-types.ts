@@ -1,4 +1,5 @@
 /** Types and shapes of every value in a model, by ONNX Runtime's own inference. */
+import { specOf } from '../../core/inference/onnxruntime.ts';
 import { isDefaultDomain } from '../../core/onnx/check.ts';
 import { foldIntegers } from '../../core/onnx/fold.ts';
 import { valueInfo } from '../../core/onnx/builder.ts';
@@ -6,7 +7,7 @@ import { encodeModel, type Model } from '../../core/onnx/model.ts';
 import type { GraphProto, NodeProto, TensorProto } from '../../core/onnx/proto.ts';
 import { DTYPES, dtypeOfOnnx } from '../../core/tensors/dtypes.ts';
 import { elementCount, type TensorSpec } from '../../core/tensors/tensor.ts';
-import { createSession, specOf } from './onnxruntime-session.ts';
+import { createSession } from './onnxruntime-session.ts';
 
 /** The runtime infers nothing for GroupNormalization, and so nothing after it: its result is typed as its input. */
 const typed = (node: NodeProto): NodeProto =>

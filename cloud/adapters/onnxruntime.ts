@@ -1,9 +1,9 @@
 /** The native ONNX runtime behind core's interface: cloud inference and evaluation. */
 import { env, type InferenceSession } from 'onnxruntime-node';
 import { Fault } from '../../core/errors.ts';
+import { fromOrt, interfaceOf, refusesInputs } from '../../core/inference/onnxruntime.ts';
 import type { InferenceRuntime, ModelSession } from '../../core/inference/runtime.ts';
-import type { TensorSpec } from '../../core/tensors/tensor.ts';
-import { createSession, fromOrt, messageOf, specOf, toOrt } from './onnxruntime-session.ts';
+import { createSession, toOrt } from './onnxruntime-session.ts';
 
 export interface NativeRuntimeOptions {
   /** Threads inside one operator, default 1. */
@@ -16,8 +16,7 @@ export function nativeRuntime({ threads = 1 }: NativeRuntimeOptions = {}): Infer
     name: `onnxruntime-node ${env.versions.node ?? env.versions.common}`,
     async load(model): Promise<ModelSession> {
       const session = await createSession(model, { threads });
-      const inputs = specsOf(session.inputMetadata);
-      const outputs = specsOf(session.outputMetadata);
+      const { inputs, outputs } = await interfaceOf(session);
       return {
         inputs,
         outputs,
@@ -34,10 +33,7 @@ export function nativeRuntime({ threads = 1 }: NativeRuntimeOptions = {}): Infer
             const feeds = Object.entries(values).map(([name, value]) => [name, toOrt(value)] as const);
             results = await session.run(Object.fromEntries(feeds), [...names]);
           } catch (cause) {
-            throw new Fault('invalid', `the model refuses the inputs: ${messageOf(cause)}`, {
-              field: 'inputs',
-              cause,
-            });
+            throw refusesInputs(cause);
           }
           return Object.fromEntries(names.map((name) => [name, fromOrt(name, results[name]!)]));
         },
@@ -45,15 +41,4 @@ export function nativeRuntime({ threads = 1 }: NativeRuntimeOptions = {}): Infer
       };
     },
   };
-}
-
-function specsOf(metadata: readonly InferenceSession.ValueMetadata[]): readonly TensorSpec[] {
-  return metadata.map((each) => {
-    const spec = specOf(each);
-    if (spec === undefined)
-      throw new Fault('unprocessable', `${each.name} is not a tensor of a supported element type`, {
-        field: each.name,
-      });
-    return spec;
-  });
 }

@@ -8,7 +8,7 @@
  */
 import * as ort from 'onnxruntime-web/wasm';
 import ortModule from 'onnxruntime-web/ort-wasm-simd-threaded.wasm';
-import { Fault } from '../../core/errors.ts';
+import { Fault, messageOf } from '../../core/errors.ts';
 
 const OPTIONS: ort.InferenceSession.SessionOptions = {
   executionProviders: ['wasm'],
@@ -44,10 +44,9 @@ export async function createSession(model: Uint8Array<ArrayBuffer>): Promise<ort
 
 function unfit(cause: unknown): Fault {
   const version = ort.env.versions.web ?? ort.env.versions.common;
-  const detail = cause instanceof Error ? cause.message : String(cause);
   return new Fault(
     'internal',
-    `onnxruntime-web ${version} did not start from the precompiled module in functions/inference/ort.ts: ${detail}`,
+    `onnxruntime-web ${version} did not start from the precompiled module in functions/inference/ort.ts: ${messageOf(cause)}`,
     { cause },
   );
 }

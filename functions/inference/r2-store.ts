@@ -1,6 +1,6 @@
 /** {@link ObjectStore} over an R2 binding. Types are imported, not ambient, so that Node's tests can drive it too. */
 import type { R2Bucket, R2Object, R2ObjectBody, R2Range } from '@cloudflare/workers-types';
-import { Fault, type FaultCode } from '../../core/errors.ts';
+import { Fault, type FaultCode, messageOf } from '../../core/errors.ts';
 import type {
   ByteRange,
   ObjectInfo,
@@ -28,7 +28,7 @@ async function guarded<T>(operation: string, key: string, call: () => Promise<T>
     return await call();
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
-    const text = cause instanceof Error ? cause.message : String(cause);
+    const text = messageOf(cause);
     const code = CODES[/\((\d+)\)\s*$/.exec(text)?.[1] ?? ''] ?? 'unavailable';
     throw new Fault(code, `R2 ${operation} ${key}: ${text}`, { cause });
   }

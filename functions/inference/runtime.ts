@@ -1,10 +1,11 @@
 /** The WASM runtime behind core's interface. One heap and one call stack: everything goes through a lock. */
 import type { Breath } from '../../core/inference/breath.ts';
 import { Fault } from '../../core/errors.ts';
+import { cannotRun, fromOrt, interfaceOf, refusesInputs } from '../../core/inference/onnxruntime.ts';
 import type { InferenceRuntime, ModelSession } from '../../core/inference/runtime.ts';
 import { serialized } from '../../core/inference/serialized.ts';
-import { DTYPES, dtypeOfOrt } from '../../core/tensors/dtypes.ts';
-import type { TensorSpec, TensorValue } from '../../core/tensors/tensor.ts';
+import { DTYPES } from '../../core/tensors/dtypes.ts';
+import type { TensorValue } from '../../core/tensors/tensor.ts';
 import { createSession, ort, ortName } from './ort.ts';
 
 export function wasmRuntime(breath: Breath): InferenceRuntime {
@@ -16,12 +17,10 @@ async function load(model: Uint8Array<ArrayBuffer>): Promise<ModelSession> {
   try {
     session = await createSession(model);
   } catch (cause) {
-    if (cause instanceof Fault) throw cause;
-    throw new Fault('unprocessable', `the model cannot be run: ${messageOf(cause)}`, { cause });
+    throw cause instanceof Fault ? cause : cannotRun(cause);
   }
   return {
-    inputs: session.inputMetadata.map(specOf),
-    outputs: session.outputMetadata.map(specOf),
+    ...(await interfaceOf(session)),
     run: (inputs, outputs) => run(session, inputs, outputs),
     release: () => session.release(),
   };
@@ -32,44 +31,18 @@ async function run(
   inputs: Readonly<Record<string, TensorValue>>,
   outputs: readonly string[],
 ): Promise<Record<string, TensorValue>> {
-  const feeds: Record<string, ort.Tensor> = {};
-  for (const name in inputs) {
-    const { dtype, data, shape } = inputs[name]!;
-    feeds[name] = new ort.Tensor(DTYPES[dtype].ort, data, shape);
-  }
   let results: ort.InferenceSession.ReturnType;
   try {
+    const feeds: Record<string, ort.Tensor> = {};
+    for (const name in inputs) {
+      const { dtype, data, shape } = inputs[name]!;
+      feeds[name] = new ort.Tensor(DTYPES[dtype].ort, data, shape);
+    }
     results = await session.run(feeds, outputs);
   } catch (cause) {
-    throw new Fault('invalid', `the model refuses the inputs: ${messageOf(cause)}`, {
-      field: 'inputs',
-      cause,
-    });
+    throw refusesInputs(cause);
   }
   const values: Record<string, TensorValue> = {};
-  for (const name of outputs) values[name] = valueOf(name, results[name]!);
+  for (const name of outputs) values[name] = fromOrt(name, results[name]!);
   return values;
 }
-
-/** @throws Fault `unprocessable` for what is no tensor of ours: strings, float16 */
-function valueOf(name: string, tensor: ort.Tensor): TensorValue {
-  const dtype = dtypeOfOrt(tensor.type);
-  if (dtype === undefined) throw unsupported(name, tensor.type);
-  return { dtype, shape: tensor.dims, data: tensor.data as TensorValue['data'] };
-}
-
-function specOf(metadata: ort.InferenceSession.ValueMetadata): TensorSpec {
-  const { name } = metadata;
-  if (!metadata.isTensor) throw unsupported(name, 'no tensor');
-  const dtype = dtypeOfOrt(metadata.type);
-  if (dtype === undefined) throw unsupported(name, metadata.type);
-  const shape = metadata.shape.map((dimension, axis) => (dimension === '' ? `${name}.${axis}` : dimension));
-  return { name, dtype, shape };
-}
-
-const unsupported = (name: string, type: string) =>
-  new Fault('unprocessable', `${name} is ${type}: supported are ${Object.keys(DTYPES).join(', ')}`, {
-    field: name,
-  });
-
-const messageOf = (thrown: unknown): string => (thrown instanceof Error ? thrown.message : String(thrown));

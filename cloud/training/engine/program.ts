@@ -3,11 +3,11 @@ import { Tensor, type InferenceSession } from 'onnxruntime-node';
 import { rulesOf, TRAINING_NAMES } from '../../../core/autodiff/training-graph.ts';
 import type { ParameterSlot } from '../../../core/contracts/job.ts';
 import type { ValueRule } from '../../../core/datasets/value-rule.ts';
-import { Fault } from '../../../core/errors.ts';
+import { Fault, messageOf } from '../../../core/errors.ts';
 import { decodeModel } from '../../../core/onnx/model.ts';
 import { signatureOf } from '../../../core/onnx/signature.ts';
 import { elementCount, type TensorSpec, type TensorValue } from '../../../core/tensors/tensor.ts';
-import { createSession, discard, messageOf, toOrt } from '../../adapters/onnxruntime-session.ts';
+import { createSession, discard, toOrt } from '../../adapters/onnxruntime-session.ts';
 
 export interface BatchResult {
   /** Mean over the elements that count, 0 where none does. */

@@ -1,5 +1,6 @@
 /** Which kernels onnxruntime-node has, found out by asking it: for core/onnx/to-float64.ts. */
-import { createSession, specOf } from '../../../cloud/adapters/onnxruntime-session.ts';
+import { createSession } from '../../../cloud/adapters/onnxruntime-session.ts';
+import { specOf } from '../../../core/inference/onnxruntime.ts';
 import { valueInfo } from '../../../core/onnx/builder.ts';
 import { encodeModel } from '../../../core/onnx/model.ts';
 import type { KernelOf } from '../../../core/onnx/to-float64.ts';
