@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { boundedMap } from '../../core/bounded-map.ts';
 import type { JobList, JobView } from '../../core/contracts/job.ts';
 import { parse } from '../../core/contracts/parse.ts';
 import { JobId } from '../../core/contracts/primitives.ts';
@@ -25,7 +26,7 @@ const KEPT_HISTORIES = 200;
 
 export function jobRoutes(context: ApiContext): Hono<ApiEnvironment> {
   const { store, queue, now } = context;
-  const histories = new Map<string, JobMemory>();
+  const histories = boundedMap<JobMemory>(KEPT_HISTORIES);
 
   const look = async <Seen>(
     job: string,
@@ -36,12 +37,7 @@ export function jobRoutes(context: ApiContext): Hono<ApiEnvironment> {
     const found = history && (await how(history));
     if (history === undefined || found === undefined)
       throw new Fault('not_found', `no job ${job}`, { field: 'job' });
-    histories.delete(job);
     histories.set(job, history);
-    for (const oldest of histories.keys()) {
-      if (histories.size <= KEPT_HISTORIES) break;
-      histories.delete(oldest);
-    }
     return found;
   };
   const view = (job: string): Promise<JobView> => look(job, (memory) => lookAtJob(store, job, now(), memory));

@@ -1,31 +1,11 @@
+import { boundedMap } from '../../core/bounded-map.ts';
 import type { Columns } from '../../core/datasets/columns.ts';
 import type { ShardCache } from '../../core/datasets/read.ts';
 import type { Cache, SizedCache } from './context.ts';
 
 /** Keeps the most recently used `capacity` entries. */
-export function recent<T>(capacity: number, evicted: (value: T) => void = () => {}): Cache<T> {
-  const entries = new Map<string, T>();
-  return {
-    get(key) {
-      const value = entries.get(key);
-      if (value !== undefined) {
-        entries.delete(key);
-        entries.set(key, value);
-      }
-      return value;
-    },
-    set(key, value) {
-      entries.delete(key);
-      entries.set(key, value);
-      for (const [oldest, old] of entries) {
-        if (entries.size <= capacity) break;
-        entries.delete(oldest);
-        evicted(old);
-      }
-    },
-    delete: (key) => void entries.delete(key),
-  };
-}
+export const recent = <T>(capacity: number, evicted?: (value: T) => void): Cache<T> =>
+  boundedMap<T>(capacity, evicted && { forgotten: evicted });
 
 /**
  * What is cached under a key, loaded by the first who asks; whoever asks meanwhile waits for the same. A load that fails
@@ -47,25 +27,11 @@ export const shardCache = (capacity: number): ShardCache => sized<Columns>(capac
 
 /** Keeps what never changes under its key, up to `capacity` bytes, most recently used first. */
 export function sized<T>(capacity: number): SizedCache<T> {
-  const entries = new Map<string, { value: T; bytes: number }>();
-  let held = 0;
+  const entries = boundedMap<{ readonly value: T; readonly bytes: number }>(capacity, {
+    sizeOf: ({ bytes }) => bytes,
+  });
   return {
-    get(key) {
-      const entry = entries.get(key);
-      if (entry === undefined) return undefined;
-      entries.delete(key);
-      entries.set(key, entry);
-      return entry.value;
-    },
-    set(key, value, bytes) {
-      if (bytes > capacity || entries.has(key)) return;
-      entries.set(key, { value, bytes });
-      held += bytes;
-      for (const [oldest, entry] of entries) {
-        if (held <= capacity) break;
-        entries.delete(oldest);
-        held -= entry.bytes;
-      }
-    },
+    get: (key) => entries.get(key)?.value,
+    set: (key, value, bytes) => entries.set(key, { value, bytes }),
   };
 }

@@ -3,7 +3,7 @@
  * A session blocks the only thread, so under load requests do not wait for it where they could be counted: they have
  * begun, and the event loop has not come to read them.
  */
-import { boundedMap } from './bounded-map.ts';
+import { boundedMap } from '../bounded-map.ts';
 import { REMEMBERED, SENDING_MS } from './config.ts';
 
 /** One request on its way. */

@@ -2,6 +2,7 @@
  * Which release answers a request. A version is a release number and never changes; without one the release of the
  * stable channel answers, looked up so often that a new release serves within 5 s and no request fails for it.
  */
+import { boundedMap } from '../bounded-map.ts';
 import type { Release } from '../contracts/release.ts';
 import { Name } from '../contracts/primitives.ts';
 import { Fault } from '../errors.ts';
@@ -17,7 +18,6 @@ import {
   SERVED_CHANNEL,
   SHARED_WORK_MS,
 } from './config.ts';
-import { boundedMap } from './bounded-map.ts';
 
 export interface Choice {
   readonly release: Release;

@@ -101,7 +101,7 @@ export const LOOK_BACKOFF_MS = 2_000;
 /** Milliseconds after which a request whose body is not here is no longer waited for by any other. */
 export const SENDING_MS = 20;
 
-/** Names and versions remembered as absent, and releases remembered by number; the oldest go first. */
+/** Names and versions remembered as absent, and releases remembered by number. */
 export const REMEMBERED = 512;
 
 /**

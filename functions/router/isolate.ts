@@ -5,7 +5,7 @@
  */
 import type { RoutingView, TargetView } from '../../core/contracts/routing.ts';
 import type { Summary, Told } from '../../core/contracts/sharing.ts';
-import { boundedMap } from '../../core/inference/bounded-map.ts';
+import { boundedMap } from '../../core/bounded-map.ts';
 import { type Refusal, refusal } from '../../core/routing/admission.ts';
 import {
   type Degradation,

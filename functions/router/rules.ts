@@ -3,6 +3,7 @@
  * answer tells, so what is known is as new as the last one. Before anything of a model of which nothing is known may
  * leave the edge, somebody is asked, without the payload: what must not leave does not leave with the first request.
  */
+import { boundedMap } from '../../core/bounded-map.ts';
 import { REQUEST_HEADERS, TOLD_HEADER } from '../../core/contracts/headers.ts';
 import { Fault } from '../../core/errors.ts';
 import { EDGE, type Place, type TargetId } from '../../core/routing/targets.ts';
@@ -14,7 +15,7 @@ import { drop, send, type Upstream } from './attempt.ts';
 const KNOWN_MS = 60_000;
 /** Milliseconds that a model counts as not there. */
 const ABSENT_MS = 1_000;
-/** Models remembered; the oldest go first. */
+/** Models remembered. Clients name them: one that is asked often must not give way to names that are made up. */
 const MODELS = 512;
 /** Milliseconds that one target is waited for, at most, and the share of the deadline. */
 const ASK_MS = 1_000;
@@ -46,7 +47,7 @@ export function createRuleBook({
   /** Milliseconds. */
   readonly clock: () => number;
 }) {
-  const known = new Map<string, Known>();
+  const known = boundedMap<Known>(MODELS);
 
   /** @param text of the header; null: there is nothing to tell */
   function heard(model: string, place: Place, text: string | null): void {
@@ -61,10 +62,6 @@ export function createRuleBook({
     const { variants: names = [], ...defaults } = told;
     const variants = place === 'edge' ? variantsOf(EDGE, names) : (before?.variants ?? []);
     known.set(model, { defaults, variants, texts: { ...before?.texts, [place]: text }, until });
-    for (const oldest of known.keys()) {
-      if (known.size <= MODELS) break;
-      known.delete(oldest);
-    }
   }
 
   async function ask(model: string, asking: Asking): Promise<Rules> {

@@ -132,6 +132,30 @@ describe('asking for rules', () => {
     await router.infer();
     expect(asked.length).toBe(2);
   });
+
+  it('is not again for a model in use, however many names are made up beside it', async () => {
+    const router = routerUnderTest();
+    const asked: string[] = [];
+    router.tell = (url) => {
+      asked.push(url);
+      return new Response();
+    };
+    const other = (name: string) =>
+      router.ask(`/v2/models/${name}/infer`, {
+        method: 'POST',
+        body: '{}',
+        headers: { 'content-type': 'application/json' },
+      });
+    await router.infer();
+    for (let i = 0; i < 600; i++) {
+      await other(`made-up-${i}`);
+      if (i % 100 === 0) await router.infer();
+    }
+    await router.infer();
+    expect(asked.filter((url) => url.endsWith('/models/m'))).toHaveLength(1);
+    await other('made-up-0');
+    expect(asked.filter((url) => url.endsWith('/made-up-0'))).toHaveLength(2);
+  });
 });
 
 describe('a default of the release', () => {
