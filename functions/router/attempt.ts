@@ -67,7 +67,7 @@ const ofReply = ({ status, headers, body }: Reply): Answer => ({
 
 export interface Sending {
   readonly outcome: Promise<Outcome>;
-  /** Ends it as `cancelled`: another attempt was quicker. */
+  /** Ends it as `cancelled`: another attempt was quicker. Of one over HTTP that is answered, the rest of the answer. */
   readonly cancel: () => void;
 }
 

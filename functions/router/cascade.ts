@@ -120,11 +120,11 @@ async function ask(means: Means, first: HardAnswer): Promise<SecondAnswer | unde
       return degraded;
     }
     const { sent } = escalated;
-    const { outcome, timing } = await sendTo(means, sent, asked, first.client, first.explainer);
+    const { outcome, timing, cancel } = await sendTo(means, sent, asked, first.client, first.explainer);
     timings.push(timing);
     if (outcome.kind === 'answered' && outcome.answer.status === 200) {
       if (large !== undefined) means.rules.heard(large, 'cloud', outcome.answer.header(TOLD_HEADER));
-      return { sent, answer: outcome.answer };
+      return { sent, answer: outcome.answer, cancel };
     }
     await drop(outcome);
     const status = 'answer' in outcome ? outcome.answer.status : undefined;
@@ -143,11 +143,12 @@ async function ask(means: Means, first: HardAnswer): Promise<SecondAnswer | unde
     if (part !== undefined) {
       const asked = await attempt(encoder.encode(JSON.stringify(part)), CASCADE_PART);
       if (typeof asked !== 'string') {
-        const second = parseJson(await textOf(asked.answer).catch(() => ''));
-        const merged = mergedAnswer(parsed, second, rows);
+        const second = await textWithin(asked, timeToAsk(first.ask().deadlineMs));
+        if (second === undefined) return done('deadline');
+        const merged = mergedAnswer(parsed, parseJson(second), rows);
         if (merged === undefined) return done('mismatch');
         return {
-          ...asked,
+          sent: asked.sent,
           answer: composed(first, asked.answer, JSON.stringify(merged)),
           timings,
           degraded: undefined,
@@ -160,7 +161,12 @@ async function ask(means: Means, first: HardAnswer): Promise<SecondAnswer | unde
   const asked = await attempt(request, CASCADE_OFF);
   if (typeof asked === 'string') return done(asked === 'not-by-part' ? 'cloud-refused' : asked);
   await drop({ kind: 'answered', answer: given });
-  return { ...asked, answer: composed(first, asked.answer, asked.answer.body), timings, degraded: undefined };
+  return {
+    sent: asked.sent,
+    answer: composed(first, asked.answer, asked.answer.body),
+    timings,
+    degraded: undefined,
+  };
 }
 
 async function sendTo(
@@ -169,19 +175,23 @@ async function sendTo(
   message: Message,
   client: AbortSignal | undefined,
   explainer?: Explainer,
-): Promise<{ readonly outcome: Outcome; readonly timing: Timing }> {
+): Promise<{ readonly outcome: Outcome; readonly timing: Timing; readonly cancel: () => void }> {
   const { host } = sent;
   explainer?.sent(sent);
-  const outcome = await send(upstreams.get(host)!, message, sent.limitMs, client).outcome;
+  const sending = send(upstreams.get(host)!, message, sent.limitMs, client);
+  const outcome = await sending.outcome;
   const came = resultOf(host, outcome);
   const ms = isolate.finish(sent, came);
   explainer?.ended(sent, came, ms);
-  return { outcome, timing: { name: sent.attempt.target, ms, description: describe(sent, outcome) } };
+  const timing = { name: sent.attempt.target, ms, description: describe(sent, outcome) };
+  return { outcome, timing, cancel: sending.cancel };
 }
 
 interface Asked {
   readonly sent: Sent;
   readonly answer: Answer;
+  /** Ends the answer, if it still comes. */
+  readonly cancel: () => void;
 }
 
 /** The larger model's answer, with what the small one's said of the cascade. */
@@ -214,6 +224,17 @@ const encoder = new TextEncoder();
 
 async function textOf({ body }: Answer): Promise<string> {
   return typeof body === 'string' ? body : new Response(body).text();
+}
+
+/** An answer that has begun in time may still not end in time. @returns undefined: it did not; '' where it broke off */
+async function textWithin({ answer, cancel }: Asked, limitMs: number): Promise<string | undefined> {
+  const late = Promise.withResolvers<undefined>();
+  const timer = setTimeout(() => {
+    late.resolve(undefined);
+    cancel();
+  }, limitMs);
+  const text = textOf(answer).catch(() => '');
+  return Promise.race([text, late.promise]).finally(() => clearTimeout(timer));
 }
 
 function parseJson(text: string): unknown {

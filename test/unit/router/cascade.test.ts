@@ -108,6 +108,20 @@ describe('a cascade', () => {
     expect(router.seen.cloud).toHaveLength(3);
   });
 
+  it("has the small model's answer in time where the large one's begins and does not end", async () => {
+    const router = cascadeUnderTest('1');
+    let ended = false;
+    router.answers.cloud = (_seen, signal) => {
+      signal.addEventListener('abort', () => (ended = true));
+      router.pass(19_990);
+      return new Response(new ReadableStream(), { headers: { 'content-type': 'application/json' } });
+    };
+    const response = await router.infer({ 'x-causeway-deadline-ms': '20000' }, request([1, 2]));
+    expect(said(response)).toMatch(/^200 edge .* deadline$/);
+    expect(await valuesOf(response)).toEqual([10, 20]);
+    expect(ended).toBe(true);
+  });
+
   it('asks the same model in the cloud where no other is named, and never after the cloud', async () => {
     const router = cascadeUnderTest('all', null);
     expect(said(await router.infer({}, request([1])))).toBe('200 cloud hard -');
