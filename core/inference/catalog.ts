@@ -77,6 +77,13 @@ export function createCatalog(options: {
     return new Fault('not_found', message, { field: 'model' });
   }
 
+  /** Nothing where a look that began later was quicker: this one was taken for dead, and what it saw is old. */
+  function putInForce(model: string, seen: Omit<Current, 'quietUntil'>): void {
+    const current = currents.get(model);
+    if (current === undefined || current.lookedAt <= seen.lookedAt)
+      currents.set(model, { ...seen, quietUntil: 0 });
+  }
+
   /** @returns whether a new release was loaded and put into force */
   async function look(model: string): Promise<boolean> {
     const lookedAt = clock();
@@ -84,7 +91,7 @@ export function createCatalog(options: {
     const channel = await currentChannel(store, model, SERVED_CHANNEL, current?.channel);
     if (channel === undefined) throw await noChannel(model);
     if (channel.release === current?.release.release) {
-      currents.set(model, { ...current, channel, lookedAt, quietUntil: 0 });
+      putInForce(model, { release: current.release, channel, lookedAt });
       return false;
     }
     const release = await read(model, channel.release);
@@ -94,7 +101,7 @@ export function createCatalog(options: {
         `release ${channel.release} of ${model} is in a channel but not in the store`,
       );
     if (current !== undefined) await prepare(release);
-    currents.set(model, { channel, release, lookedAt, quietUntil: 0 });
+    putInForce(model, { channel, release, lookedAt });
     return current !== undefined;
   }
 

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { channelKey } from '../../../core/contracts/keys.ts';
 import { getRelease } from '../../../core/registry/releases.ts';
 import { Fault } from '../../../core/errors.ts';
@@ -51,6 +51,22 @@ describe('a fresh release', () => {
     fixture.time.now += 4_001;
     const answer = await infer(fixture.app, 'm');
     expect([factorOf(answer), answer.headers.get('x-causeway-cold')]).toEqual([2, '1']);
+  });
+
+  it('does not give way to an older one whose look was only slow', async () => {
+    await release(fixture.store, 'm', { factor: 2 });
+    const gate = Promise.withResolvers<void>();
+    fixture.runtime.pause = (operation) => (operation === 'load' ? gate.promise : undefined);
+    fixture.time.now += 5_000;
+    const slow = served();
+    await vi.waitUntil(() => fixture.runtime.loads === 2);
+    fixture.time.now += 30_000;
+    await release(fixture.store, 'm', { factor: 3 });
+    fixture.runtime.pause = () => undefined;
+    expect(await served()).toBe(3);
+    gate.resolve();
+    expect(await slow).toBe(3);
+    expect(await served()).toBe(3);
   });
 
   it('serves at most 5 s after it was published, at any rate of requests', async () => {
