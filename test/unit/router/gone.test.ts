@@ -2,15 +2,15 @@
 import { describe, expect, it } from 'vitest';
 import { json, routerUnderTest } from './stand-ins.ts';
 
-const infer = (signal: AbortSignal): RequestInit => ({
+const infer = (signal: AbortSignal, headers: Record<string, string> = {}): RequestInit => ({
   method: 'POST',
   body: '{"inputs":[]}',
-  headers: { 'content-type': 'application/json' },
+  headers: { 'content-type': 'application/json', ...headers },
   signal,
 });
 
 describe('a client that goes away', () => {
-  it.each([{}, { 'x-causeway-target': 'cloud' }])(
+  it.each([{}, { 'x-causeway-target': 'cloud' }] as Record<string, string>[])(
     'while the rules of its model are asked for has nothing sent for it: %j',
     async (headers) => {
       const router = routerUnderTest();
@@ -19,9 +19,7 @@ describe('a client that goes away', () => {
         client.abort();
         return new Response();
       };
-      const asked = infer(client.signal);
-      const going = { ...asked, headers: { ...asked.headers, ...headers } };
-      await router.ask('/v2/models/m/infer', going);
+      await router.ask('/v2/models/m/infer', infer(client.signal, headers));
       expect(router.seen).toEqual({ edge: [], cloud: [], jobs: [] });
       const metrics = await (await router.ask('/metrics')).text();
       expect(metrics).toContain('causeway_in_flight{target="edge"} 0');
