@@ -198,11 +198,11 @@ const CASES: readonly Case[] = [
     deep: true,
   },
   {
-    name: 'a round of one shard, a kill and three looks',
+    name: 'a round of one shard, a kill and two looks',
     spec: { ...ONE_ROUND, shards: 1 },
     from: 'planned',
     concurrency: 2,
-    faults: { ...NONE, kills: 1, looks: 3 },
+    faults: { ...NONE, kills: 1, looks: 2 },
     deep: true,
   },
   {
