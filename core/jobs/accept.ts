@@ -40,8 +40,8 @@ export interface AcceptOptions {
 }
 
 /**
- * Stores the spec and queues the planning. Doing it twice with one job id is one job (so a client may retry); the
- * same id with another spec is a conflict.
+ * Stores the spec and queues the planning. Doing it twice with one job id is one job (so a client may retry), whatever
+ * datasets and releases came in between; the same id with another spec is a conflict.
  * @throws Fault `invalid` (400) for a malformed spec, `unprocessable` (422) for one that cannot be done, `conflict`
  */
 export async function acceptJob(
@@ -50,17 +50,19 @@ export async function acceptJob(
   request: unknown,
   { job, now, traceparent }: AcceptOptions,
 ): Promise<AnyAcceptedJob> {
-  const spec = await checked(store, parse(JobSpec, request));
-  const accepted = {
-    v: 1,
-    job,
-    spec,
-    acceptedAt: now.toISOString(),
-    ...(traceparent === undefined ? {} : { traceparent }),
-  } as AnyAcceptedJob;
-  const stored = await storeOnce(store, accepted);
+  const asked = parse(JobSpec, request);
+  // What was accepted once is not checked again: what there is now may be other than what the job was accepted for.
+  const stored =
+    (await acceptedEarlier(store, job, asked)) ??
+    (await storeOnce(store, asked, {
+      v: 1,
+      job,
+      spec: await checked(store, asked),
+      acceptedAt: now.toISOString(),
+      ...(traceparent === undefined ? {} : { traceparent }),
+    } as AnyAcceptedJob));
   await putJson(store, jobIndexKey(job, Date.parse(stored.acceptedAt)), { v: 1, job }, 'create');
-  await queue.send(firstTasks(spec, job), {
+  await queue.send(firstTasks(stored.spec, job), {
     delaySeconds: ({ kind }) => (kind === 'watch' ? PLAN_WATCH_S : 0),
     traceparent: stored.traceparent,
   });
@@ -95,12 +97,35 @@ async function checkTrain(store: ObjectStore, spec: TrainSpec): Promise<TrainSpe
   return { ...spec, dataset: { name: manifest.name, version: manifest.version } };
 }
 
-async function storeOnce(store: ObjectStore, accepted: AnyAcceptedJob): Promise<AnyAcceptedJob> {
-  const key = jobSpecKey(accepted.job);
-  if ((await putJson(store, key, accepted, 'create')).kind === 'written') return accepted;
-  const earlier = await getJson(store, key, AnyAcceptedJob);
-  if (earlier !== undefined && JSON.stringify(earlier.spec) === JSON.stringify(accepted.spec)) return earlier;
-  throw new Fault('conflict', `job ${accepted.job} exists already, with another spec`);
+async function storeOnce(
+  store: ObjectStore,
+  asked: JobSpec,
+  accepted: AnyAcceptedJob,
+): Promise<AnyAcceptedJob> {
+  const { job } = accepted;
+  if ((await putJson(store, jobSpecKey(job), accepted, 'create')).kind === 'written') return accepted;
+  const earlier = await acceptedEarlier(store, job, asked);
+  if (earlier !== undefined) return earlier;
+  throw new Fault('unavailable', `job ${job} is being removed`);
+}
+
+/** @returns undefined where there is no such job @throws Fault `conflict` where it has another spec */
+async function acceptedEarlier(
+  store: ObjectStore,
+  job: string,
+  asked: JobSpec,
+): Promise<AnyAcceptedJob | undefined> {
+  const earlier = await getJson(store, jobSpecKey(job), AnyAcceptedJob);
+  if (earlier === undefined || isSame(earlier.spec, settledAs(earlier.spec, asked))) return earlier;
+  throw new Fault('conflict', `job ${job} exists already, with another spec`);
+}
+
+const isSame = (one: JobSpec, other: JobSpec) => JSON.stringify(one) === JSON.stringify(other);
+
+/** Which version was the newest was settled when the job was accepted. Only training jobs are stored with it. */
+function settledAs(stored: JobSpec, asked: JobSpec): JobSpec {
+  if (stored.kind !== 'train' || asked.kind !== 'train' || asked.dataset.version !== undefined) return asked;
+  return { ...asked, dataset: { name: asked.dataset.name, version: stored.dataset.version } };
 }
 
 async function datasetOf(store: ObjectStore, spec: TrainSpec): Promise<DatasetManifest> {

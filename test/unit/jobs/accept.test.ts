@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { AcceptedJob, type TrainRequest } from '../../../core/contracts/job.ts';
 import type { Task } from '../../../core/contracts/task.ts';
 import { blobKey } from '../../../core/contracts/keys.ts';
-import { columns } from '../../../core/datasets/columns.ts';
+import { type Columns, columns } from '../../../core/datasets/columns.ts';
 import { importDataset } from '../../../core/datasets/import.ts';
 import { acceptJob, MAX_GRAPH_BYTES } from '../../../core/jobs/accept.ts';
 import { jobIdFrom } from '../../../core/jobs/id.ts';
@@ -19,6 +19,7 @@ describe('accepting a job', () => {
   let store: MemoryStore;
   let sent: Task[];
   let spec: TrainRequest;
+  let split: Columns;
   const queue = {
     send: (tasks: readonly Task[]) => {
       sent.push(...tasks);
@@ -31,7 +32,7 @@ describe('accepting a job', () => {
   beforeEach(async () => {
     store = memoryStore();
     sent = [];
-    const split = columns({
+    split = columns({
       x: { spec: { dtype: 'F32', shape: [3] }, data: new Float32Array(12) },
       y: { spec: { dtype: 'U8', shape: [] }, data: new Uint8Array(4) },
       pair: { spec: { dtype: 'F32', shape: [2] }, data: new Float32Array(8) },
@@ -127,6 +128,58 @@ describe('accepting a job', () => {
     const first = await accept(spec);
     expect(await accept(spec)).toEqual(first);
     await expect(accept({ ...spec, epochs: 9 })).rejects.toMatchObject({ code: 'conflict' });
+  });
+
+  describe('after another dataset version came', () => {
+    const again = (splits = { train: split, test: split }) =>
+      importDataset(store, { name: 'd', splits, shards: 1, now: () => NOW });
+    const misfit = columns({ z: { spec: { dtype: 'F32', shape: [1] }, data: new Float32Array(1) } });
+
+    test.each([
+      ['no version', {}],
+      ['the version it has', { version: 1 }],
+    ])('a retry that names %s is the same job', async (_, version) => {
+      const first = await accept(spec);
+      await again();
+      await again({ train: misfit, test: misfit });
+      sent = [];
+      expect(await accept({ ...spec, dataset: { name: 'd', ...version } })).toEqual(first);
+      expect(sent.map(({ kind }) => kind)).toEqual(['plan', 'watch']);
+    });
+
+    test.each([
+      ['another version', { dataset: { name: 'd', version: 2 } }],
+      ['other epochs', { epochs: 9 }],
+      ['another kind', { kind: 'evaluate', model: { name: 'm' }, loss: undefined, shards: undefined }],
+    ])('one that names %s is a conflict', async (_, change) => {
+      await accept(spec);
+      await again();
+      const other = change.kind === undefined ? spec : { dataset: spec.dataset };
+      await expect(accept({ ...other, ...change })).rejects.toMatchObject({ code: 'conflict' });
+    });
+
+    test('a delivery that died before the index was written is made good by the next', async () => {
+      store.before = (operation, key) => {
+        if (operation === 'put' && key.startsWith('index/')) throw new Error('died');
+      };
+      await expect(accept(spec)).rejects.toThrow('died');
+      store.before = () => undefined;
+      await again();
+      expect((await accept(spec)).spec).toMatchObject({ dataset: { version: 1 } });
+      expect(await newestJobs(store, 10)).toEqual(['job_00000001']);
+      expect(sent.map(({ kind }) => kind)).toEqual(['plan', 'watch']);
+    });
+
+    test('two deliveries at once that found different newest versions are one job', async () => {
+      await again();
+      let isFirst = true;
+      store.before = async (operation, key) => {
+        if (!isFirst || operation !== 'put' || !key.endsWith('/spec.json')) return;
+        isFirst = false;
+        await accept({ ...spec, dataset: { name: 'd', version: 1 } });
+      };
+      expect((await accept(spec)).spec).toMatchObject({ dataset: { version: 1 } });
+    });
   });
 
   test('an idempotency key always names the same job', async () => {
