@@ -104,9 +104,10 @@ export async function runInProcess(
     if (disturb !== undefined && deliveries > MOST_DELIVERIES) throw new Error('the job does not end');
     if (deliveries === loseAt) {
       messages.length = 0;
-      await announceUnfinished(store, {
+      const faults = await announceUnfinished(store, {
         send: async (tasks) => void messages.push(...tasks.map((task) => ({ task, redelivered: false }))),
       });
+      if (faults.length > 0) throw new Error(`the job was not announced again: ${faults[0]?.reason}`);
     }
     const [message] = messages.splice(disturb === undefined ? 0 : disturb.below(messages.length), 1);
     if (message === undefined) break;

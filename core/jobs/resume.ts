@@ -6,6 +6,7 @@ import type { Task } from '../contracts/task.ts';
 import type { TaskQueue } from '../queue/task-queue.ts';
 import { getJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
+import { forEachJob, type JobFault } from './each.ts';
 import { rememberJob } from './look.ts';
 import { nextLook } from './watch-chain.ts';
 import { type JobHistory, newestJobs, readHistory } from './view.ts';
@@ -66,8 +67,8 @@ export async function announce(
 /**
  * After a whole stack was killed its messages may be invisible for a while yet, or lost with it. The objects are the
  * truth, so the unfinished jobs are announced again; whatever was still queued turns out to be a harmless duplicate.
+ * @returns the jobs that could not be
  */
-export async function announceUnfinished(store: ObjectStore, queue: TaskQueue): Promise<void> {
-  const jobs = await newestJobs(store, LOOK_BACK);
-  await Promise.all(jobs.map((job) => announceAgain(store, queue, job)));
+export async function announceUnfinished(store: ObjectStore, queue: TaskQueue): Promise<readonly JobFault[]> {
+  return forEachJob(await newestJobs(store, LOOK_BACK), (job) => announceAgain(store, queue, job));
 }

@@ -23,12 +23,12 @@ import { eachObject } from '../storage/list.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { headOf } from '../storage/sequence.ts';
 import { readControl } from './control.ts';
+import { forEachJob, type JobFault } from './each.ts';
 import { announce, nextTasks } from './resume.ts';
 import { newestJobs } from './view.ts';
 
 /** The newest jobs, of all there are: looking is two requests for one that has ended, and a few for one that has not. */
 const LOOKED_AT = 200;
-const AT_ONCE = 8;
 /** Revivals in a row from which nothing came; each waits as long as the first. Then the job ends, and may be redriven. */
 const MOST_REVIVALS = 8;
 /** Longer than a watch ever sleeps, which is SQS's longest delay, 900 s: a job that lives is left alone. */
@@ -49,7 +49,7 @@ export interface Swept {
   readonly revived: readonly string[];
   readonly failed: readonly string[];
   /** Jobs that could not be looked at, and why: the next sweep tries again. */
-  readonly faults: readonly { readonly job: string; readonly reason: string }[];
+  readonly faults: readonly JobFault[];
   /** For the next sweep. */
   readonly ended: ReadonlySet<string>;
 }
@@ -61,17 +61,9 @@ export async function sweepJobs(options: SweepOptions): Promise<Swept> {
   const known = jobs.filter((job) => options.ended?.has(job) === true);
   const open = jobs.filter((job) => options.ended?.has(job) !== true);
   const found = new Map<string, Found>();
-  const faults: Swept['faults'][number][] = [];
-  for (let start = 0; start < open.length; start += AT_ONCE)
-    await Promise.all(
-      open.slice(start, start + AT_ONCE).map(async (job) => {
-        try {
-          found.set(job, await sweepJob(options, job));
-        } catch (thrown) {
-          faults.push({ job, reason: thrown instanceof Error ? thrown.message : String(thrown) });
-        }
-      }),
-    );
+  const faults = await forEachJob(open, async (job) => {
+    found.set(job, await sweepJob(options, job));
+  });
   const those = (what: Found) => open.filter((job) => found.get(job) === what);
   const [revived, failed, ended] = [those('revived'), those('failed'), those('ended')];
   return { looked: open.length, revived, failed, faults, ended: new Set([...known, ...ended]) };

@@ -178,7 +178,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const queue = sqsQueue({ client: sqsClient, queueUrl: sqs.queueUrl });
     const store = s3Store({ client: s3Client, bucket: BUCKET });
     // Before the first poll: a stack that was killed left messages invisible, but its objects say what is unfinished.
-    await announceUnfinished(store, queue);
+    for (const { job, reason } of await announceUnfinished(store, queue))
+      log(`job ${job} cannot be announced again: ${reason}`);
     const mapping = startEventSourceMapping({
       client: sqsClient,
       queueUrl: sqs.queueUrl,

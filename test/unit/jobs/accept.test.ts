@@ -106,6 +106,24 @@ describe('accepting a job', () => {
     expect(traceparents).toEqual([first, first, first]);
   });
 
+  test('after a restart one that cannot be read keeps no other from going on, and few are asked about at once', async () => {
+    for (let job = 1; job <= 20; job++) await accept(spec, `job_${String(job).padStart(8, '0')}`);
+    const broken = ['job_00000003', 'job_00000007'];
+    for (const job of broken) store.tamper(`jobs/${job}/spec.json`, new Uint8Array([0x7b]));
+    let [open, most] = [0, 0];
+    store.before = async () => {
+      most = Math.max(most, ++open);
+      await new Promise(setImmediate);
+      open -= 1;
+    };
+    sent = [];
+    const faults = await announceUnfinished(store, queue);
+    expect(faults.map(({ job }) => job).toSorted()).toEqual(broken);
+    expect(faults.map(({ reason }) => reason).join()).toMatch(/is not JSON/);
+    expect(new Set(sent.map(({ job }) => job)).size).toBe(18);
+    expect(most).toBeLessThanOrEqual(8);
+  });
+
   const sound: readonly (readonly [string, TrainRequest['loss'], TrainRequest['release']])[] = [
     [
       'probabilities as the target of classes',
