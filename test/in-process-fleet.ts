@@ -107,7 +107,7 @@ export async function runInProcess(
       const faults = await announceUnfinished(store, {
         send: async (tasks) => void messages.push(...tasks.map((task) => ({ task, redelivered: false }))),
       });
-      if (faults.length > 0) throw new Error(`the job was not announced again: ${faults[0]?.reason}`);
+      if (faults[0] !== undefined) throw faults[0].thrown;
     }
     const [message] = messages.splice(disturb === undefined ? 0 : disturb.below(messages.length), 1);
     if (message === undefined) break;

@@ -5,9 +5,10 @@ import { parse } from '../../core/contracts/parse.ts';
 import { JobId } from '../../core/contracts/primitives.ts';
 import { TimelineQuery } from '../../core/contracts/timeline.ts';
 import { jobResultKey } from '../../core/contracts/keys.ts';
-import { Fault } from '../../core/errors.ts';
+import { errorBody, Fault } from '../../core/errors.ts';
 import { acceptJob } from '../../core/jobs/accept.ts';
 import { type ControlState, UNTOUCHED } from '../../core/jobs/control.ts';
+import { forEachJob, type JobFault } from '../../core/jobs/each.ts';
 import { jobIdFrom } from '../../core/jobs/id.ts';
 import { type JobMemory, lookAtJob, rememberJob } from '../../core/jobs/look.ts';
 import { newestJobs } from '../../core/jobs/view.ts';
@@ -44,8 +45,17 @@ export function jobRoutes(context: ApiContext): Hono<ApiEnvironment> {
 
   return new Hono<ApiEnvironment>()
     .get('/', async (c) => {
-      const jobs = await Promise.all((await newestJobs(store, LISTED_JOBS)).map(view));
-      return c.json({ jobs: jobs.map(listed) });
+      const newest = await newestJobs(store, LISTED_JOBS);
+      const jobs = new Map<string, JobView>();
+      const faults = await forEachJob(newest, async (job) => void jobs.set(job, await view(job)));
+      // Specs and index expire each by a rule of its own: what is not found is no job any more.
+      const unreadable = faults.filter(({ thrown }) => !isNotFound(thrown));
+      if (unreadable[0] !== undefined) c.set('omitted', unreadable[0].thrown);
+      const list: JobList = {
+        jobs: newest.flatMap((job) => jobs.get(job) ?? []).map(listed),
+        ...(unreadable.length === 0 ? {} : { unreadable: unreadable.map(told) }),
+      };
+      return c.json(list);
     })
     .post('/', async (c) => {
       const spec = await jsonBody(c.req);
@@ -84,6 +94,14 @@ export function jobRoutes(context: ApiContext): Hono<ApiEnvironment> {
       const query = parse<TimelineQuery>(TimelineQuery, c.req.query());
       return c.json(await look(job, (memory) => timelineOf(store, job, now(), memory, query)));
     });
+}
+
+const isNotFound = (thrown: unknown) => thrown instanceof Fault && thrown.code === 'not_found';
+
+/** The fault of one job as a client may see it. */
+function told({ job, thrown }: JobFault): NonNullable<JobList['unreadable']>[number] {
+  const { error, code } = errorBody(thrown).body;
+  return { job, error, code };
 }
 
 const controlOf = (memory: JobMemory | undefined): ControlState =>

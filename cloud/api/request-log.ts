@@ -14,6 +14,8 @@ export interface ApiEnvironment {
     traceparent?: string;
     /** The job that it started. */
     startedJob?: string;
+    /** Why its answer lacks something that belongs there. */
+    omitted?: unknown;
   };
 }
 
@@ -34,9 +36,10 @@ export const requestLog =
     // Without Lambda there is no environment, whatever its type says.
     const requestId = (c.env ?? {}).lambdaContext?.awsRequestId;
     const jobId = c.get('startedJob') ?? jobIn(path);
+    const thrown = c.error ?? c.get('omitted');
     telemetry.log({
       timestamp: endedAt.toISOString(),
-      level: status >= 500 ? 'ERROR' : 'INFO',
+      level: status >= 500 ? 'ERROR' : c.get('omitted') === undefined ? 'INFO' : 'WARN',
       message: 'request',
       service: 'jobs-api',
       ...(requestId === undefined ? {} : { requestId }),
@@ -46,7 +49,7 @@ export const requestLog =
       path: path.slice(0, MAX_PATH),
       status,
       durationMs: Math.max(0, endedAt.getTime() - startedAt.getTime()),
-      ...(c.error === undefined ? {} : { error: loggedError(c.error) }),
+      ...(thrown === undefined ? {} : { error: loggedError(thrown) }),
     });
   };
 

@@ -337,5 +337,7 @@ export type JobView = z.infer<typeof JobView>;
 
 export const JobList = z.strictObject({
   jobs: z.array(z.discriminatedUnion('kind', [TrainView.omit({ history: true }), FanOutView])),
+  /** Jobs that belong here and cannot be shown now, and why; left out: there are none. */
+  unreadable: z.array(z.strictObject({ job: z.string(), error: z.string(), code: z.string() })).optional(),
 });
 export type JobList = z.infer<typeof JobList>;

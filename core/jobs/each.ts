@@ -4,11 +4,14 @@ import { loggedError } from '../telemetry/log.ts';
 /** Each reads a few objects. */
 const AT_ONCE = 8;
 
-/** A job that it could not be done for, and why, for operators. */
+/** A job that it could not be done for. */
 export interface JobFault {
   readonly job: string;
-  readonly reason: string;
+  readonly thrown: unknown;
 }
+
+/** For operators: with what the store said. */
+export const faultReason = ({ thrown }: JobFault): string => loggedError(thrown).message;
 
 /** @returns the jobs for which it was thrown, in the order in which that was seen */
 export async function forEachJob(
@@ -22,7 +25,7 @@ export async function forEachJob(
       try {
         await act(job);
       } catch (thrown) {
-        faults.push({ job, reason: loggedError(thrown).message });
+        faults.push({ job, thrown });
       }
   };
   await Promise.all(Array.from({ length: AT_ONCE }, work));

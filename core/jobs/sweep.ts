@@ -23,7 +23,7 @@ import { eachObject } from '../storage/list.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { headOf } from '../storage/sequence.ts';
 import { readControl } from './control.ts';
-import { forEachJob, type JobFault } from './each.ts';
+import { forEachJob, faultReason } from './each.ts';
 import { announce, nextTasks } from './resume.ts';
 import { newestJobs } from './view.ts';
 
@@ -49,7 +49,7 @@ export interface Swept {
   readonly revived: readonly string[];
   readonly failed: readonly string[];
   /** Jobs that could not be looked at, and why: the next sweep tries again. */
-  readonly faults: readonly JobFault[];
+  readonly faults: readonly { readonly job: string; readonly reason: string }[];
   /** For the next sweep. */
   readonly ended: ReadonlySet<string>;
 }
@@ -61,9 +61,10 @@ export async function sweepJobs(options: SweepOptions): Promise<Swept> {
   const known = jobs.filter((job) => options.ended?.has(job) === true);
   const open = jobs.filter((job) => options.ended?.has(job) !== true);
   const found = new Map<string, Found>();
-  const faults = await forEachJob(open, async (job) => {
+  const thrown = await forEachJob(open, async (job) => {
     found.set(job, await sweepJob(options, job));
   });
+  const faults = thrown.map((fault) => ({ job: fault.job, reason: faultReason(fault) }));
   const those = (what: Found) => open.filter((job) => found.get(job) === what);
   const [revived, failed, ended] = [those('revived'), those('failed'), those('ended')];
   return { looked: open.length, revived, failed, faults, ended: new Set([...known, ...ended]) };

@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { SendMessageCommand } from '@aws-sdk/client-sqs';
 import { createS3Client, s3Store } from '../../cloud/adapters/s3-store.ts';
 import { createSqsClient, sqsQueue } from '../../cloud/adapters/sqs-queue.ts';
+import { faultReason } from '../../core/jobs/each.ts';
 import { announceUnfinished } from '../../core/jobs/resume.ts';
 import type { TaskQueue } from '../../core/queue/task-queue.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
@@ -178,8 +179,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const queue = sqsQueue({ client: sqsClient, queueUrl: sqs.queueUrl });
     const store = s3Store({ client: s3Client, bucket: BUCKET });
     // Before the first poll: a stack that was killed left messages invisible, but its objects say what is unfinished.
-    for (const { job, reason } of await announceUnfinished(store, queue))
-      log(`job ${job} cannot be announced again: ${reason}`);
+    for (const fault of await announceUnfinished(store, queue))
+      log(`job ${fault.job} cannot be announced again: ${faultReason(fault)}`);
     const mapping = startEventSourceMapping({
       client: sqsClient,
       queueUrl: sqs.queueUrl,

@@ -18,7 +18,8 @@ export function jobsCommand(): Command {
 
   withConnection(command.command('list', { isDefault: true }).description('the newest jobs')).action(
     async (options: ConnectionOptions) => {
-      const { jobs } = await (await connect(options)).jobs();
+      const { jobs, unreadable = [] } = await (await connect(options)).jobs();
+      for (const { job, error } of unreadable) console.error(`${job} cannot be shown: ${error}`);
       if (options.json === true) return printJson(jobs);
       const rows = jobs.map((job) => [
         job.job,

@@ -5,6 +5,7 @@ import { blobKey } from '../../../core/contracts/keys.ts';
 import { type Columns, columns } from '../../../core/datasets/columns.ts';
 import { importDataset } from '../../../core/datasets/import.ts';
 import { acceptJob, MAX_GRAPH_BYTES } from '../../../core/jobs/accept.ts';
+import { faultReason } from '../../../core/jobs/each.ts';
 import { jobIdFrom } from '../../../core/jobs/id.ts';
 import { announceUnfinished, nextTasks } from '../../../core/jobs/resume.ts';
 import { newestJobs, viewJob } from '../../../core/jobs/view.ts';
@@ -119,7 +120,7 @@ describe('accepting a job', () => {
     sent = [];
     const faults = await announceUnfinished(store, queue);
     expect(faults.map(({ job }) => job).toSorted()).toEqual(broken);
-    expect(faults.map(({ reason }) => reason).join()).toMatch(/is not JSON/);
+    expect(faults.map(faultReason).join()).toMatch(/is not JSON/);
     expect(new Set(sent.map(({ job }) => job)).size).toBe(18);
     expect(most).toBeLessThanOrEqual(8);
   });
@@ -165,15 +166,15 @@ describe('accepting a job', () => {
       expect(sent.map(({ kind }) => kind)).toEqual(['plan', 'watch']);
     });
 
-    test.each([
-      ['another version', { dataset: { name: 'd', version: 2 } }],
-      ['other epochs', { epochs: 9 }],
-      ['another kind', { kind: 'evaluate', model: { name: 'm' }, loss: undefined, shards: undefined }],
-    ])('one that names %s is a conflict', async (_, change) => {
+    const others: readonly (readonly [string, () => unknown])[] = [
+      ['another version', () => ({ ...spec, dataset: { name: 'd', version: 2 } })],
+      ['other epochs', () => ({ ...spec, epochs: 9 })],
+      ['another kind', () => ({ kind: 'evaluate', model: { name: 'm' }, dataset: spec.dataset })],
+    ];
+    test.each(others)('one that names %s is a conflict', async (_, other) => {
       await accept(spec);
       await again();
-      const other = change.kind === undefined ? spec : { dataset: spec.dataset };
-      await expect(accept({ ...other, ...change })).rejects.toMatchObject({ code: 'conflict' });
+      await expect(accept(other())).rejects.toMatchObject({ code: 'conflict' });
     });
 
     test('a delivery that died before the index was written is made good by the next', async () => {
