@@ -1,5 +1,4 @@
 /** The public HTTP API as the command line uses it: answers checked against the contracts, errors as Faults. */
-import { EventSourceParserStream } from 'eventsource-parser/stream';
 import { z } from 'zod';
 import { JobList, JobView, TrainView } from '../../core/contracts/job.ts';
 import { Explanation } from '../../core/contracts/explanation.ts';
@@ -12,6 +11,7 @@ import {
 } from '../../core/contracts/release.ts';
 import { RESPONSE_HEADERS, TARGET_HEADERS } from '../../core/contracts/headers.ts';
 import { Fault, FAULTS, type FaultCode } from '../../core/errors.ts';
+import { eventStreams } from './event-streams.ts';
 
 export interface Prediction {
   readonly body: InferResponse;
@@ -58,8 +58,11 @@ const ModelMetadata = z.object({
   inputs: z.array(z.object({ name: z.string(), datatype: z.string(), shape: z.array(z.number()) })),
 });
 
-/** @param token sent as `authorization: Bearer` where given */
-export function createClient(baseUrl: string, token?: string) {
+/**
+ * @param token sent as `authorization: Bearer` where given
+ * @param signal ends what is being asked, and following
+ */
+export function createClient(baseUrl: string, token?: string, signal?: AbortSignal) {
   const authorization: Record<string, string> =
     token === undefined ? {} : { authorization: `Bearer ${token}` };
 
@@ -67,6 +70,7 @@ export function createClient(baseUrl: string, token?: string) {
     try {
       return await fetch(new URL(path, baseUrl), {
         ...init,
+        ...(signal === undefined ? {} : { signal }),
         headers: { ...authorization, ...init.headers },
       });
     } catch (cause) {
@@ -103,18 +107,18 @@ export function createClient(baseUrl: string, token?: string) {
     async actOnJob(id: string, action: 'pause' | 'resume' | 'redrive', body: unknown = {}): Promise<V> {
       return schema.parse(await (await send(`/v1/jobs/${id}/${action}`, withJson('POST', body))).json());
     },
-    /** Follows a job to its end, whatever connection is lost in between. */
+    /**
+     * Follows a job to its end, whatever connection is lost in between.
+     * @throws Fault where there is no such job, or nobody answers for two minutes
+     */
     async follow(id: string, onProgress: (job: V) => void): Promise<NonNullable<V['result']>> {
-      for (;;) {
-        const { body } = await send(`/v1/jobs/${id}/events`);
-        const events = body?.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream());
-        for await (const event of events ?? []) {
-          if (event.event !== 'progress') continue;
-          const job = schema.parse(JSON.parse(event.data));
-          onProgress(job);
-          if (job.result !== null) return job.result;
-        }
+      for await (const event of eventStreams(() => send(`/v1/jobs/${id}/events`), { signal })) {
+        if (event.event !== 'progress') continue;
+        const job = schema.parse(JSON.parse(event.data));
+        onProgress(job);
+        if (job.result !== null) return job.result;
       }
+      throw new Fault('internal', 'streams of events do not end');
     },
   });
 

@@ -42,10 +42,13 @@ async function up(options: UpOptions): Promise<void> {
     variables: options.var,
     cloudVariables: options.cloudVar,
   });
+  // Whoever still follows a job would wait for a stack that is gone.
+  const stopping = new AbortController();
   try {
     console.log(`ready in ${duration((performance.now() - started) / 1000)}\n${addresses(stack)}`);
     if (options.bare !== true) {
-      const summary = await Promise.race([mainJob(stack, createClient(stack.routerUrl)), interrupted]);
+      const client = createClient(stack.routerUrl, undefined, stopping.signal);
+      const summary = await Promise.race([mainJob(stack, client), interrupted]);
       if (summary === undefined) return;
       if (options.once === true) {
         printJson(summary);
@@ -57,6 +60,7 @@ async function up(options: UpOptions): Promise<void> {
     await interrupted;
     console.log('\nstopping …');
   } finally {
+    stopping.abort();
     await stack.stop();
   }
 }
