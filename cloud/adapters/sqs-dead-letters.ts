@@ -12,6 +12,8 @@ import { MESSAGES_AT_ONCE } from '../../core/queue/task-queue.ts';
 import { classifySqsError } from './sqs-errors.ts';
 import { traceAttribute } from './sqs-queue.ts';
 
+/** Seconds: any makes it a long poll, which asks all of SQS's servers. A short one asks some, and so may miss messages. */
+const WAIT_S = 1;
 /** Messages looked through for one job's: SQS cannot be asked for some of a queue's. */
 const LOOKED_THROUGH = 500;
 /** Seconds those of other jobs are hidden meanwhile, should nobody give them back. */
@@ -37,6 +39,7 @@ export function sqsDeadLetters({ client, queueUrl }: SqsDeadLettersOptions): Dea
         QueueUrl: queueUrl,
         MaxNumberOfMessages: MESSAGES_AT_ONCE,
         VisibilityTimeout: HIDDEN_S,
+        WaitTimeSeconds: WAIT_S,
       }),
     );
     return Messages;
@@ -45,18 +48,24 @@ export function sqsDeadLetters({ client, queueUrl }: SqsDeadLettersOptions): Dea
   const entries = (messages: readonly Message[]) =>
     messages.map(({ ReceiptHandle }, n) => ({ Id: String(n), ReceiptHandle }));
 
+  /** @returns of how many; the others are seen again once their time is up */
+  async function remove(messages: readonly Message[]): Promise<number> {
+    const { Failed = [] } = await client.send(
+      new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries(messages) }),
+    );
+    return messages.length - Failed.length;
+  }
+
   async function takeOut(job: string): Promise<number> {
     const others: Message[] = [];
-    let found = 0;
+    let taken = 0;
     for (let looked = 0; looked < LOOKED_THROUGH;) {
       const messages = await receive();
       if (messages.length === 0) break;
       looked += messages.length;
       const own = messages.filter(({ Body }) => jobOf(Body) === job);
       others.push(...messages.filter((message) => !own.includes(message)));
-      found += own.length;
-      if (own.length > 0)
-        await client.send(new DeleteMessageBatchCommand({ QueueUrl: queueUrl, Entries: entries(own) }));
+      if (own.length > 0) taken += await remove(own);
     }
     for (let start = 0; start < others.length; start += MESSAGES_AT_ONCE) {
       const batch = entries(others.slice(start, start + MESSAGES_AT_ONCE));
@@ -67,7 +76,7 @@ export function sqsDeadLetters({ client, queueUrl }: SqsDeadLettersOptions): Dea
         }),
       );
     }
-    return found;
+    return taken;
   }
 
   return {

@@ -14,7 +14,7 @@ export interface DeadLetters {
 export interface Graveyard {
   /**
    * Takes out the messages of a job, whoever set them aside; the job's objects say what there is to do again.
-   * @returns how many it found
+   * @returns how many it took out
    */
   exhume(job: string): Promise<number>;
 }
