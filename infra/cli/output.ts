@@ -36,9 +36,12 @@ export const percent = (share: number) => `${(share * 100).toFixed(2)} %`;
 export const count = (n: number) => Math.round(n).toLocaleString('en-US').replaceAll(',', ' ');
 /** 3 significant digits, in units of 10⁶ bytes. */
 export const megabytes = (bytes: number) => `${Number((bytes / 1e6).toPrecision(3))} MB`;
-/** 3 significant digits and a unit. */
+/** In the largest unit of which there is one, rounded first: what rounds to 60 s is a minute. */
 export function duration(seconds: number): string {
-  if (seconds < 1) return `${(seconds * 1000).toFixed(0)} ms`;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  return `${Math.floor(seconds / 60)} min ${Math.round(seconds % 60)} s`;
+  const ms = Math.round(seconds * 1000);
+  if (ms < 1000) return `${ms} ms`;
+  const tenths = Math.round(seconds * 10);
+  if (tenths < 600) return `${(tenths / 10).toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  return `${Math.floor(whole / 60)} min ${whole % 60} s`;
 }

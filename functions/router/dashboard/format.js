@@ -14,17 +14,17 @@ export const plural = (n, word) => `${count(n)} ${word}${n === 1 ? '' : 's'}`;
 /** @param {number} share of 1 @param {number} digits */
 export const percent = (share, digits = 1) => `${(share * 100).toFixed(digits)} %`;
 
-/** Three significant digits; two below 1. @param {number} n */
+/** Three significant digits; two below 1. What rounds to 1000 is one of the next unit. @param {number} n */
 export const significant = (n) => String(Number(n.toPrecision(n < 1 ? 2 : 3)));
 
 /** @param {number} n */
-export const bytes = (n) => (n < 1e6 ? `${significant(n / 1e3)} kB` : `${significant(n / 1e6)} MB`);
+export const bytes = (n) => (n < 999_500 ? `${significant(n / 1e3)} kB` : `${significant(n / 1e6)} MB`);
 
 /** A Worker's clock moves in whole milliseconds: 0 means less than one. @param {number | null} n milliseconds */
 export function ms(n) {
   if (n === null) return '–';
   if (n === 0) return '< 1 ms';
-  return n < 1000 ? `${significant(n)} ms` : `${significant(n / 1000)} s`;
+  return n < 999.5 ? `${significant(n)} ms` : `${significant(n / 1000)} s`;
 }
 
 /** @param {number} rate */
@@ -40,7 +40,8 @@ export function span(seconds) {
 }
 
 /** What something took: exact where it is short. @param {number} seconds */
-export const took = (seconds) => (seconds < 60 ? ms(Math.round(seconds * 1000)) : span(seconds));
+export const took = (seconds) =>
+  Math.round(seconds * 10) < 600 ? ms(Math.round(seconds * 1000)) : span(seconds);
 
 /** The time of day, in the reader's zone. @param {string | number} at */
 export const clock = (at) => new Date(at).toLocaleTimeString('en-GB');

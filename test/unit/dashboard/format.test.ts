@@ -9,6 +9,7 @@ describe('figures', () => {
     [0.333, '0.33 ms'],
     [12.345, '12.3 ms'],
     [999, '999 ms'],
+    [999.7, '1 s'],
     [1_500, '1.5 s'],
   ])('ms(%s) is %s', (milliseconds, text) => expect(format.ms(milliseconds)).toBe(text));
 
@@ -24,6 +25,8 @@ describe('figures', () => {
   it.each([
     [0.0004, '< 1 ms'],
     [1.05, '1.05 s'],
+    [59.94, '59.9 s'],
+    [59.97, '1 min 0 s'],
     [61, '1 min 1 s'],
   ])('took(%s) is %s', (seconds, text) => expect(format.took(seconds)).toBe(text));
 
@@ -46,6 +49,7 @@ describe('figures', () => {
     expect(format.plural(0, 'job')).toBe('0 jobs');
     expect(format.percent(0.8876)).toBe('88.8 %');
     expect(format.bytes(407_560)).toBe('408 kB');
+    expect(format.bytes(999_600)).toBe('1 MB');
     expect(format.bytes(24_000_000)).toBe('24 MB');
     expect(format.perSecond(3.14)).toBe('3.1/s');
     expect(format.perSecond(1_234)).toBe('1,234/s');
