@@ -19,11 +19,13 @@ export const jobPlanKey = (job: string) => `jobs/${job}/plan.json`;
 export const jobResultKey = (job: string, run = 1) =>
   run === 1 ? `jobs/${job}/result.json` : `jobs/${job}/result-${run}.json`;
 export const jobControlKey = (job: string, sequence: number) => `jobs/${job}/control/${sequence}.json`;
+/** Of a round's updates, and in a folder of each shard's of its checkpoints. */
+export const shardsPrefix = (job: string, round: number) => `jobs/${job}/rounds/${round}/shards/`;
 export const shardUpdateKey = (job: string, round: number, shard: number) =>
-  `jobs/${job}/rounds/${round}/shards/${shard}.safetensors`;
+  `${shardsPrefix(job, round)}${shard}.safetensors`;
 /** Where a shard whose function ran out of time got to; parts count from 1. */
 export const shardPartKey = (job: string, round: number, shard: number, part: number) =>
-  `jobs/${job}/rounds/${round}/shards/${shard}/part-${part}.safetensors`;
+  `${shardsPrefix(job, round)}${shard}/part-${part}.safetensors`;
 export const lostShardKey = (job: string, round: number, shard: number, run: number) =>
   `jobs/${job}/rounds/${round}/lost/${shard}-${run}.json`;
 export const roundMembersKey = (job: string, round: number) => `jobs/${job}/rounds/${round}/members.json`;

@@ -14,10 +14,12 @@ import {
   jobResultKey,
   jobSpecKey,
   roundCommitKey,
+  shardsPrefix,
 } from '../contracts/keys.ts';
 import type { TaskMeter } from '../contracts/usage.ts';
 import { learningRateAt } from '../optimizers/schedule.ts';
 import { getJson } from '../storage/json.ts';
+import { eachObject } from '../storage/list.ts';
 import { type ControlState, readControl, UNTOUCHED } from './control.ts';
 import { stepsOfRound } from './schedule.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
@@ -151,9 +153,11 @@ function point(
 
 /** For display only: the merge never lists, it reads the keys it knows. */
 async function countUpdates(store: ObjectStore, job: string, round: number): Promise<number> {
-  const { objects } = await store.list(`jobs/${job}/rounds/${round}/shards/`);
+  const prefix = shardsPrefix(job, round);
+  let updates = 0;
   // A checkpoint lies in a folder of its shard's.
-  return objects.filter(({ key }) => /\/shards\/\d+\.safetensors$/.test(key)).length;
+  for await (const { key } of eachObject(store, prefix)) if (!key.includes('/', prefix.length)) updates += 1;
+  return updates;
 }
 
 /** @returns ids of the newest jobs, newest first */
