@@ -8,12 +8,12 @@ import type { BatchContext } from './context.ts';
 
 export async function partRows(
   { store, caches, documents }: BatchContext,
-  { parts }: FanOutPlan,
+  { job, parts }: FanOutPlan,
   { dataset, split }: Pick<BatchSpec | EvaluateSpec, 'dataset' | 'split'>,
   part: number,
 ): Promise<{ readonly start: number; readonly columns: Columns }> {
   const range = parts[part];
-  if (range === undefined) throw new RangeError(`no part ${part}`);
+  if (range === undefined) throw new Fault('unprocessable', `job ${job} has no part ${part}`);
   const { start, end } = range;
   try {
     const manifest = await readManifest(store, dataset.name, dataset.version, documents);

@@ -5,6 +5,7 @@
 import type { AcceptedJob, JobPlan, ShardReport } from '../../core/contracts/job.ts';
 import { roundCommitKey, shardPartKey, shardUpdateKey } from '../../core/contracts/keys.ts';
 import { readRows } from '../../core/datasets/read.ts';
+import { Fault } from '../../core/errors.ts';
 import { stepsOfRound } from '../../core/jobs/schedule.ts';
 import { encodeState, type TrainingState } from '../../core/jobs/state.ts';
 import { createOptimizer } from '../../core/optimizers/optimizer.ts';
@@ -91,7 +92,7 @@ async function train(
 ): Promise<{ readonly bytes: Uint8Array<ArrayBuffer>; readonly finished: boolean }> {
   const { spec } = accepted;
   const range = plan.shards[shard];
-  if (range === undefined) throw new RangeError(`job ${plan.job} has no shard ${shard}`);
+  if (range === undefined) throw new Fault('unprocessable', `job ${plan.job} has no shard ${shard}`);
   const strategy = strategyOf(spec);
   const start = await startOfRound(context, plan, round);
   const [before, program, rows] = await Promise.all([

@@ -9,6 +9,7 @@ import { jobResultKey, outputManifestKey, partReportKey, partsLookKey } from '..
 import { parse } from '../contracts/parse.ts';
 import type { Task } from '../contracts/task.ts';
 import type { TaskMeter } from '../contracts/usage.ts';
+import { Fault } from '../errors.ts';
 import { claimLook, nextLook } from '../jobs/watch-chain.ts';
 import { goOn } from '../jobs/meter.ts';
 import { MAX_LOOKS } from '../jobs/stragglers.ts';
@@ -73,7 +74,7 @@ export async function executePart(
 ): Promise<void> {
   const { store, queue, meter } = context;
   const { job } = plan;
-  if (plan.parts[part] === undefined) throw new RangeError(`job ${job} has no part ${part}`);
+  if (plan.parts[part] === undefined) throw new Fault('unprocessable', `job ${job} has no part ${part}`);
   const [ended, done] = await Promise.all([hasResult(store, job), store.head(partReportKey(job, part))]);
   if (ended) return;
   if (done === undefined) {

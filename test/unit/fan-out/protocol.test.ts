@@ -1,5 +1,7 @@
 /** Who gathers the parts of a job, over work that costs nothing. */
 import { expect, test } from 'vitest';
+import type { BatchContext } from '../../../cloud/batch/context.ts';
+import { partRows } from '../../../cloud/batch/rows.ts';
 import { FanOutPlan } from '../../../core/contracts/fan-out.ts';
 import { jobResultKey, partReportKey } from '../../../core/contracts/keys.ts';
 import type { Task } from '../../../core/contracts/task.ts';
@@ -93,6 +95,15 @@ test('a death between the last report and the gathering is mended by the next de
   expect(await job.hasEnded()).toBe(false);
   await job.execute(1, { redelivered: true });
   expect(await job.hasEnded()).toBe(true);
+});
+
+test('a part that is not of the plan is refused for good', async () => {
+  const job = planned(2);
+  const refused = { code: 'unprocessable', retryable: false, message: `job ${JOB} has no part 2` };
+  await expect(job.execute(2)).rejects.toMatchObject(refused);
+  const context = { ...job.context, caches: {} } as unknown as BatchContext;
+  const rows = { dataset: { name: 'd' }, split: 'test' };
+  await expect(partRows(context, job.plan, rows, 2)).rejects.toMatchObject(refused);
 });
 
 test('a warm function asks for no report twice', async () => {
