@@ -14,6 +14,7 @@ import { stateOfTensors, type TrainingState } from '../../core/jobs/state.ts';
 import { createOptimizer } from '../../core/optimizers/optimizer.ts';
 import { decodeSafetensors } from '../../core/tensors/safetensors.ts';
 import type { Delivery, FleetContext } from './context.ts';
+import { startOfRound } from './documents.ts';
 import { TallyState } from './engine/tally.ts';
 
 /** Milliseconds kept to encode and store a checkpoint: 100 MB at 25 MB/s, and as much again. */
@@ -27,19 +28,26 @@ export interface ShardPart extends z.infer<typeof Progress> {
   readonly meter: TaskMeter | undefined;
 }
 
-/** @throws Fault `unavailable` where it cannot be read yet: the queue tries again */
+/**
+ * @throws Fault `unavailable` where it cannot be read yet: the queue tries again; `unprocessable` where it was trained from
+ * another state than the round starts from
+ */
 export async function readPart(
-  { store }: FleetContext,
+  context: FleetContext,
   { spec }: AcceptedJob,
   plan: JobPlan,
   { round, shard }: { readonly round: number; readonly shard: number },
   part: number,
 ): Promise<ShardPart> {
   const key = shardPartKey(plan.job, round, shard, part);
-  const object = await store.get(key);
+  const [object, start] = await Promise.all([context.store.get(key), startOfRound(context, plan, round)]);
   if (object === undefined) throw new Fault('unavailable', `${key} is not there`);
   const { slots } = createOptimizer(spec.optimizer);
   const { tensors, metadata } = decodeSafetensors(object.body);
+  if (metadata['base'] !== start.sha256) {
+    const which = `checkpoint ${part} of shard ${shard} in round ${round}`;
+    throw new Fault('unprocessable', `${which} was trained from another state`);
+  }
   const state = stateOfTensors(tensors, plan.parameters, slots);
   const { step, tally } = Progress.parse(JSON.parse(metadata['progress'] ?? 'null'));
   return { state, step, tally, meter: meterOf(object) };

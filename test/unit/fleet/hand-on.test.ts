@@ -1,6 +1,8 @@
 /** A shard whose function runs out of time is gone on with by others, to the bits of an undisturbed run. */
 import { describe, expect, test } from 'vitest';
-import { coldCaches } from './world.ts';
+import { jobPlanKey, shardPartKey } from '../../../core/contracts/keys.ts';
+import { decodeSafetensors, encodeSafetensors } from '../../../core/tensors/safetensors.ts';
+import { coldCaches, JOB } from './world.ts';
 import { clockwork, type ClockworkOptions } from './clockwork.ts';
 
 const LONG = { epochs: 24, strategy: { kind: 'local-sgd', localSteps: 12 } } as const;
@@ -75,6 +77,34 @@ describe('handing on', () => {
     expect(died).toBe(true);
     expect(handed.bytes).toEqual((await course({})).bytes);
   });
+});
+
+test('a checkpoint that was trained from another state is not gone on from', async () => {
+  const job = await clockwork({ spec: LONG, delivery: timed(13) });
+  const key = shardPartKey(JOB, 0, 0, 1);
+  await job.run(async () => (await job.store.head(key)) !== undefined);
+  const { tensors, metadata } = decodeSafetensors((await job.store.get(key))!.body);
+  job.store.tamper(key, encodeSafetensors(tensors, { ...metadata, base: 'f'.repeat(64) }));
+  await job.run();
+  expect(await job.result()).toMatchObject({
+    status: 'failed',
+    reason: expect.stringMatching(/checkpoint 1 of shard 0 in round 0 was trained from another state/),
+  });
+  // No other try would find another one.
+  expect(job.handled.filter(({ receives }) => receives > 1)).toEqual([]);
+});
+
+test('a shard that is not of the plan is refused for good', async () => {
+  const job = await clockwork();
+  await job.run(async () => (await job.store.head(jobPlanKey(JOB))) !== undefined);
+  job.due.splice(0);
+  await job.queue.send([{ v: 1, kind: 'shard', job: JOB, round: 0, shard: 7 }]);
+  await job.run();
+  expect(await job.result()).toMatchObject({
+    status: 'failed',
+    reason: expect.stringMatching(/has no shard 7$/),
+  });
+  expect(job.handled.filter(({ receives }) => receives > 1)).toEqual([]);
 });
 
 test('a warm function reads the model it was given once, and the merged state it made never', async () => {
