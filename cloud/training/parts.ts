@@ -20,7 +20,7 @@ export async function putPart(store: ObjectStore, bytes: Uint8Array<ArrayBuffer>
 }
 
 /** @param parts one a slice, in their order */
-export async function putIndex(store: ObjectStore, parts: readonly Part[]): Promise<Part> {
+async function putIndex(store: ObjectStore, parts: readonly Part[]): Promise<Part> {
   const { sha256, bytes } = await putPart(store, encodeIndex(parts));
   return { sha256, bytes: parts.reduce((sum, part) => sum + part.bytes, bytes) };
 }

@@ -2,13 +2,11 @@
 
 export const blobKey = (sha256: string) => `blobs/sha256/${sha256}`;
 
-export const datasetPrefix = (name: string) => `datasets/${name}/`;
 export const datasetKey = (name: string, version: number) => `datasets/${name}/${version}/manifest.json`;
 export const datasetShardKey = (name: string, version: number, split: string, shard: number) =>
   `datasets/${name}/${version}/${split}-${String(shard).padStart(5, '0')}.safetensors`;
 
 export const MODELS_PREFIX = 'models/';
-export const releasesPrefix = (model: string) => `models/${model}/releases/`;
 export const releaseKey = (model: string, release: number) => `models/${model}/releases/${release}.json`;
 export const channelKey = (model: string, channel: string, sequence: number) =>
   `models/${model}/channels/${channel}/${sequence}.json`;

@@ -53,7 +53,6 @@ export const MESSAGE_KINDS = [
   'inbox',
   'unreadable',
 ] as const;
-export type MessageKind = (typeof MESSAGE_KINDS)[number];
 
 /**
  * How a delivery ended: `done` and acknowledged; `retried`: left for another delivery; `lost`: a shard that no retry mends,

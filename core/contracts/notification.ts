@@ -24,7 +24,7 @@ export const ObjectsCreated = z.object({
 });
 export type ObjectsCreated = z.infer<typeof ObjectsCreated>;
 
-export const TestNotification = z.object({
+const TestNotification = z.object({
   Service: z.literal('Amazon S3'),
   Event: z.literal('s3:TestEvent'),
 });

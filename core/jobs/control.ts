@@ -20,7 +20,7 @@ export interface ControlState {
 export const UNTOUCHED: ControlState = { seq: 0, paused: false, run: 1 };
 
 /** Pausing what is paused changes nothing, and so on: two people who do the same at once did it once. */
-export function applyControl(state: ControlState, control: JobControl): ControlState {
+function applyControl(state: ControlState, control: JobControl): ControlState {
   const seq = state.seq + 1;
   switch (control.action) {
     case 'pause':

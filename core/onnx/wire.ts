@@ -199,7 +199,7 @@ export function readMessage<M extends Message>(table: Table<M>, bytes: Uint8Arra
   return result as unknown as M;
 }
 
-export function writeMessage<M extends Message>(table: Table<M>, writer: BinaryWriter, value: M): void {
+function writeMessage<M extends Message>(table: Table<M>, writer: BinaryWriter, value: M): void {
   for (const [name, field] of fieldsOf(table)) {
     field.write(writer, (value as Readonly<Record<string, unknown>>)[name]);
   }

@@ -63,10 +63,8 @@ function index<K>(column: (row: DTypeRow) => K): ReadonlyMap<K, DType> {
 
 const BY_ONNX = index((row) => row.onnx);
 const BY_SAFETENSORS = index((row) => row.safetensors);
-const BY_OIP = index((row) => row.oip);
 const BY_ORT = index((row) => row.ort);
 
 export const dtypeOfOnnx = (code: number): DType | undefined => BY_ONNX.get(code);
 export const dtypeOfSafetensors = (name: string): DType | undefined => BY_SAFETENSORS.get(name);
-export const dtypeOfOip = (name: string): DType | undefined => BY_OIP.get(name);
 export const dtypeOfOrt = (name: string): DType | undefined => BY_ORT.get(name);

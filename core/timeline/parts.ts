@@ -67,7 +67,7 @@ const newestOf = (reports: ReadonlyMap<number, ObjectInfo>): number =>
   [...reports.keys()].reduce((last, part) => Math.max(last, part), 0) + 1 + TIMELINE_PAGE.parts / 4;
 
 /** @param result that of a job that succeeded tells that every part was done, also where reports have expired */
-export function timelinePart(
+function timelinePart(
   { parts }: Pick<FanOutPlan, 'parts'>,
   result: FanOutResult | undefined,
   part: number,

@@ -6,7 +6,7 @@ import {
   type EventSourceMappingOptions,
   startEventSourceMapping,
 } from '../../infra/local/lambda/event-source-mapping.ts';
-import { duplicating } from '../../infra/local/lambda/faults.ts';
+import { duplicating } from '../lambda-faults.ts';
 import {
   createFunction,
   type FunctionOptions,

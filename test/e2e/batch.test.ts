@@ -17,7 +17,7 @@ import type { LogLine } from '../../core/contracts/log.ts';
 import { type Client, createClient } from '../../infra/cli/client.ts';
 import { connectStore } from '../../infra/cli/connection.ts';
 import { LOG_FILE, readLine } from '../../infra/local/function-lines.ts';
-import { duplicating } from '../../infra/local/lambda/faults.ts';
+import { duplicating } from '../lambda-faults.ts';
 import { type Stack, startStack } from '../../infra/local/stack.ts';
 import { prepareSmallJob, temporaryState } from './small-job.ts';
 

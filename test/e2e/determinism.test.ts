@@ -4,7 +4,7 @@ import { expect, test } from 'vitest';
 import type { JobResult } from '../../core/contracts/job.ts';
 import { createClient } from '../../infra/cli/client.ts';
 import { connectStore } from '../../infra/cli/connection.ts';
-import { duplicating } from '../../infra/local/lambda/faults.ts';
+import { duplicating } from '../lambda-faults.ts';
 import { type StackOptions, startStack } from '../../infra/local/stack.ts';
 import { prepareSmallJob, statesOf, temporaryState } from './small-job.ts';
 import { startProcess } from './stack-process.ts';

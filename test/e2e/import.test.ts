@@ -6,7 +6,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { DatasetManifest } from '../../core/contracts/dataset.ts';
-import { datasetKey, datasetPrefix } from '../../core/contracts/keys.ts';
+import { datasetKey } from '../../core/contracts/keys.ts';
 import { readManifest, readRows } from '../../core/datasets/read.ts';
 import { type Stack, startStack } from '../../infra/local/stack.ts';
 import { writeBigFile } from '../fixtures/big-file.ts';
@@ -209,7 +209,7 @@ test(
       const child = start(args, resolve);
       const watch = async () => {
         while (child.exitCode === null) {
-          if ((await stack.store.list(datasetPrefix('killed'))).objects.length > 2) child.kill('SIGKILL');
+          if ((await stack.store.list('datasets/killed/')).objects.length > 2) child.kill('SIGKILL');
           await new Promise((resolve) => setTimeout(resolve, 5));
         }
       };

@@ -5,7 +5,7 @@ import { uniformValues } from '../../core/onnx/distributions.ts';
 import { encodeModel } from '../../core/onnx/model.ts';
 import { createRandom } from '../../core/random.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
-import { type Trouble, troubled } from '../../infra/local/lambda/faults.ts';
+import { type Trouble, troubled } from '../lambda-faults.ts';
 import { createFunction } from '../../infra/local/lambda/function.ts';
 import { type FunctionUrl, startFunctionUrl } from '../../infra/local/lambda/function-url.ts';
 import { freePort } from '../../infra/local/ports.ts';

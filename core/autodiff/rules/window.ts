@@ -19,7 +19,7 @@ export interface Window {
 }
 
 /** The dimensions after batch and channels. @throws Fault where one is symbolic */
-export function spatialOf(c: RuleContext, name: string): Extents {
+function spatialOf(c: RuleContext, name: string): Extents {
   const spatial = c.shape(name).slice(2);
   if (isStatic(spatial)) return spatial;
   const symbol = spatial.find((dimension) => typeof dimension === 'string');

@@ -57,7 +57,7 @@ export async function idxSource(train: IdxFiles, test?: IdxFiles): Promise<Datas
 }
 
 /** @throws Fault `invalid` saying what in the file is wrong */
-export async function idxRows(file: DataFile, name: string): Promise<TensorRows> {
+async function idxRows(file: DataFile, name: string): Promise<TensorRows> {
   const bad = (what: string): never => {
     throw new Fault('invalid', `${file.name}: not an IDX file: ${what}`);
   };

@@ -18,7 +18,7 @@ async function threeJobs() {
     await acceptJob(store, queue, spec, { job, now: new Date(START + 1000 * n) });
   const lines: LogLine[] = [];
   const telemetry = { log: (line: LogLine) => lines.push(line), randomHex: (n: number) => '7'.repeat(2 * n) };
-  const api = apiBeside({ store, queue, now: () => START } as Parameters<typeof apiBeside>[0], { telemetry });
+  const api = apiBeside({ store, queue, now: () => START }, { telemetry });
   const list = async () => {
     const answer = await api.request('/v1/jobs');
     expect(answer.status).toBe(200);

@@ -6,7 +6,7 @@
 export const I32 = 0x7f;
 export const F32 = 0x7d;
 export const F64 = 0x7c;
-export const V128 = 0x7b;
+const V128 = 0x7b;
 
 export type Code = readonly number[];
 
@@ -14,7 +14,7 @@ export type Code = readonly number[];
 export const sequence = (...parts: readonly Code[]): Code => parts.flat();
 
 /** Unsigned LEB128. */
-export function leb(value: number): number[] {
+function leb(value: number): number[] {
   return value < 0x80 ? [value] : [(value & 0x7f) | 0x80, ...leb(value >>> 7)];
 }
 

@@ -1,7 +1,7 @@
 /** Faults to put before a function: between an event source and it, or between its URL and it. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { LambdaFunction } from './function.ts';
-import type { Invocable, InvokeOptions, InvokeOutcome } from './invocation.ts';
+import type { LambdaFunction } from '../infra/local/lambda/function.ts';
+import type { Invocable, InvokeOptions, InvokeOutcome } from '../infra/local/lambda/invocation.ts';
 
 /**
  * Every batch is delivered twice, at the same time where two environments are free: what SQS may do at any moment.
