@@ -92,7 +92,13 @@ describe('following a job', () => {
       model: 'm',
       status: result === null ? 'running' : 'cancelled',
       acceptedAt: '2026-01-02T03:04:05.000Z',
-      ...{ parts: 1, partsDone: 0, rows: 1, rowsDone: 0, rowsPerSecond: 0, seconds: 0, secondsLeft: null },
+      parts: 1,
+      partsDone: 0,
+      rows: 1,
+      rowsDone: 0,
+      rowsPerSecond: 0,
+      seconds: 0,
+      secondsLeft: null,
       result,
     });
   const result = { v: 1, job, status: 'cancelled', endedAt: '2026-01-02T03:04:05.000Z' };
