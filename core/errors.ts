@@ -26,6 +26,8 @@ export interface FaultDetails {
   /** The field that was wrong, as a path a client can find: `optimizer.learningRate`, `inputs[0].shape`. */
   readonly field?: string;
   readonly cause?: unknown;
+  /** For operators: what clients must not see, such as keys and the state of credentials. */
+  readonly detail?: string | undefined;
   /** A short machine-readable phrase beside the code: the answer's `x-causeway-reason`. */
   readonly reason?: string;
   /** Seconds after which trying again may help: the answer's Retry-After. */
@@ -36,6 +38,7 @@ export class Fault extends Error {
   override readonly name = 'Fault';
   readonly code: FaultCode;
   readonly field: string | undefined;
+  readonly detail: string | undefined;
   readonly reason: string | undefined;
   readonly retryAfterS: number | undefined;
 
@@ -44,6 +47,7 @@ export class Fault extends Error {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.field = details.field;
+    this.detail = details.detail;
     this.reason = details.reason;
     this.retryAfterS = details.retryAfterS;
   }
@@ -68,6 +72,18 @@ export class Fault extends Error {
 /** What a thrown value says. */
 export const messageOf = (thrown: unknown): string =>
   thrown instanceof Error ? thrown.message : String(thrown);
+
+/** How deep causes are told. */
+const CAUSES = 4;
+
+/** The same for operators: with details of faults, and what caused them. */
+export function inFull(thrown: unknown, causes = CAUSES): string {
+  const detail = thrown instanceof Fault ? thrown.detail : undefined;
+  const said = detail === undefined ? messageOf(thrown) : `${messageOf(thrown)}: ${detail}`;
+  const cause = thrown instanceof Error ? thrown.cause : undefined;
+  if (!(cause instanceof Error) || causes === 0) return said;
+  return `${said} (${cause.name}: ${inFull(cause, causes - 1)})`;
+}
 
 /** Body of every error answer. `error` alone is the Open Inference Protocol's; the rest is ours. */
 export interface ErrorBody {

@@ -1,6 +1,6 @@
 /** Credentials of a bucket outside AWS (R2), kept in Secrets Manager: a function's own role is no use there. */
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { Fault } from '../../core/errors.ts';
+import { storeFault } from '../../core/storage/faults.ts';
 
 export interface S3Credentials {
   readonly accessKeyId: string;
@@ -17,7 +17,7 @@ export function secretCredentials(
     try {
       text = await read(arn);
     } catch (cause) {
-      throw new Fault('unavailable', 'the credentials of the bucket cannot be read', { cause });
+      throw storeFault('unavailable', 'the credentials of the bucket cannot be read', cause);
     }
     return parseCredentials(text ?? '');
   };
@@ -31,14 +31,14 @@ export function parseCredentials(text: string): S3Credentials {
   try {
     value = JSON.parse(text);
   } catch {
-    throw new Fault('internal', wanted, { field: 'credentials' });
+    throw storeFault('internal', wanted);
   }
   if (typeof value === 'object' && value !== null && 'accessKeyId' in value && 'secretAccessKey' in value) {
     const { accessKeyId, secretAccessKey } = value;
     if (typeof accessKeyId === 'string' && accessKeyId !== '' && typeof secretAccessKey === 'string')
       if (secretAccessKey !== '') return { accessKeyId, secretAccessKey };
   }
-  throw new Fault('internal', wanted, { field: 'credentials' });
+  throw storeFault('internal', wanted);
 }
 
 async function readSecret(arn: string): Promise<string | undefined> {

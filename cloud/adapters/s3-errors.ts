@@ -1,11 +1,15 @@
 /** What can go wrong between us and an S3 service, as a Fault: try again, or somebody must repair the deployment. */
-import { Fault, type FaultCode } from '../../core/errors.ts';
+import { Fault } from '../../core/errors.ts';
+import { storeFault } from '../../core/storage/faults.ts';
+
+/** What it means: told to clients where they asked for what cannot be, to operators alone where the deployment is wrong. */
+type Known = readonly ['internal' | 'invalid' | 'too_large' | 'unavailable', string];
 
 /**
  * By S3's error code, then by HTTP status; anything else is `unavailable`.
  * https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html
  */
-const BY_NAME: Readonly<Record<string, readonly [FaultCode, string]>> = {
+const BY_NAME: Readonly<Record<string, Known>> = {
   AccessDenied: ['internal', 'the credentials have no right to it'],
   AuthorizationHeaderMalformed: ['internal', 'the credentials or the region are wrong'],
   CredentialsProviderError: ['internal', 'there are no credentials'],
@@ -19,7 +23,7 @@ const BY_NAME: Readonly<Record<string, readonly [FaultCode, string]>> = {
   SignatureDoesNotMatch: ['internal', 'the credentials are wrong: the secret does not fit the access key id'],
 };
 /** HEAD has no body, so no error code: the status says what it can. */
-const BY_STATUS: Readonly<Record<number, readonly [FaultCode, string]>> = {
+const BY_STATUS: Readonly<Record<number, Known>> = {
   400: ['internal', 'the service does not understand the request'],
   401: ['internal', 'the credentials are wrong'],
   403: ['internal', 'the credentials are wrong or have no right to it'],
@@ -39,21 +43,14 @@ export function s3Status(thrown: unknown): number | undefined {
 /** S3's error code: `NoSuchKey`, `PreconditionFailed`, … */
 export const s3Code = (thrown: unknown): string => (thrown instanceof Error ? thrown.name : 'UnknownError');
 
-/** @param action what was tried, for the message: `put jobs/job_1/spec.json` */
+/** @param action what was tried, for operators: `put jobs/job_1/spec.json` */
 export function classifyS3Error(thrown: unknown, action: string): Fault {
   if (thrown instanceof Fault) return thrown;
   const name = s3Code(thrown);
   const status = s3Status(thrown);
   const known = BY_NAME[name] ?? (status === undefined ? undefined : BY_STATUS[status]);
-  if (known === undefined) {
-    return new Fault('unavailable', `could not ${action}: the bucket cannot be reached now (${name})`, {
-      cause: thrown,
-    });
-  }
-  const [code, meaning] = known;
-  return new Fault(code, `could not ${action}: ${meaning}`, {
-    cause: thrown,
-    ...(meaning.includes('credentials') ? { field: 'credentials' } : {}),
-    ...(code === 'invalid' && status === 416 ? { field: 'range' } : {}),
-  });
+  const [code, meaning] = known ?? ['unavailable', `the bucket cannot be reached now (${name})`];
+  const detail = `could not ${action}: ${meaning}`;
+  if (code === 'internal' || code === 'unavailable') return storeFault(code, detail, thrown);
+  return new Fault(code, meaning, { detail, cause: thrown, ...(status === 416 ? { field: 'range' } : {}) });
 }

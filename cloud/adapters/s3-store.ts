@@ -12,6 +12,7 @@ import {
   type S3Client,
 } from '@aws-sdk/client-s3';
 import { Fault } from '../../core/errors.ts';
+import { outsideRange, storeFault } from '../../core/storage/faults.ts';
 import type {
   ByteRange,
   ListOptions,
@@ -58,7 +59,7 @@ function info(
   { ETag, LastModified, Metadata = {} }: Described,
 ): ObjectInfo {
   if (size === undefined || ETag === undefined || LastModified === undefined) {
-    throw new Fault('bad_gateway', `the bucket's answer for ${key} lacks its size, etag or time`);
+    throw storeFault('bad_gateway', `the answer for ${key} lacks its size, etag or time`);
   }
   const { [PUT_NAME]: _name, ...given } = Metadata;
   const metadata = Object.keys(given).length === 0 ? {} : { metadata: given };
@@ -66,9 +67,10 @@ function info(
 }
 
 /** `bytes=0-9` of RFC 9110, section 14.1.2: the last byte is included. */
-function rangeHeader(key: string, { start, end }: ByteRange): string {
+function rangeHeader(key: string, range: ByteRange): string {
+  const { start, end } = range;
   if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || end <= start) {
-    throw new Fault('invalid', `range [${start}, ${end}) is not inside ${key}`, { field: 'range' });
+    throw outsideRange(key, range);
   }
   return `bytes=${start}-${end - 1}`;
 }
@@ -139,13 +141,10 @@ export function s3Store({ client, bucket }: S3StoreOptions): ObjectStore {
     const body = await wholeBody(answer);
     if (body === undefined) {
       if (attempt < BODY_ATTEMPTS) return get(key, range, attempt + 1);
-      throw new Fault('unavailable', `could not get ${key}: its body broke off ${attempt} times`);
+      throw storeFault('unavailable', `could not get ${key}: its body broke off ${attempt} times`);
     }
     const size = range === undefined ? body.length : totalSize(answer.ContentRange);
-    if (range !== undefined && size !== undefined && range.end > size) {
-      const message = `range [${range.start}, ${range.end}) is not inside ${key} of ${size} bytes`;
-      throw new Fault('invalid', message, { field: 'range' });
-    }
+    if (range !== undefined && size !== undefined && range.end > size) throw outsideRange(key, range, size);
     return { ...info(key, size, answer), body };
   }
 
@@ -176,7 +175,7 @@ export function s3Store({ client, bucket }: S3StoreOptions): ObjectStore {
             ...conditionHeaders(options),
           }),
         );
-        if (ETag === undefined) throw new Fault('bad_gateway', `the bucket gave no etag for ${key}`);
+        if (ETag === undefined) throw storeFault('bad_gateway', `no etag for ${key}`);
         return { kind: 'written', etag: ETag };
       } catch (thrown) {
         if (isRefusal(thrown, options))

@@ -27,6 +27,6 @@ export function classifySqsError(thrown: unknown, action: string): Fault {
   if (thrown instanceof Fault) return thrown;
   const name = thrown instanceof Error ? thrown.name : 'unknown error';
   return PERMANENT.has(name)
-    ? new Fault('internal', `could not ${action}: ${name}`, { cause: thrown })
+    ? new Fault('internal', `could not ${action}`, { detail: name, cause: thrown })
     : new Fault('unavailable', `could not ${action}`, { cause: thrown });
 }

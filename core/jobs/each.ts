@@ -1,5 +1,5 @@
 /** The same for many jobs, a few at a time: what goes wrong with one is told, and keeps nobody from the others. */
-import { loggedError } from '../telemetry/log.ts';
+import { inFull } from '../errors.ts';
 
 /** Each reads a few objects. */
 const AT_ONCE = 8;
@@ -10,8 +10,8 @@ export interface JobFault {
   readonly thrown: unknown;
 }
 
-/** For operators: with what the store said. */
-export const faultReason = ({ thrown }: JobFault): string => loggedError(thrown).message;
+/** For operators. */
+export const faultReason = ({ thrown }: JobFault): string => inFull(thrown);
 
 /** @returns the jobs for which it was thrown, in the order in which that was seen */
 export async function forEachJob(

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { Fault } from '../errors.ts';
 import { createOrGet } from './create.ts';
+import { damaged } from './faults.ts';
 import type { ObjectStore, PutCondition, PutOutcome, StoredObject } from './object-store.ts';
 
 const CONTENT_TYPE = 'application/json';
@@ -9,7 +9,7 @@ const decoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: false });
 
 const encode = (value: unknown) => encoder.encode(JSON.stringify(value));
 
-/** Reads and checks a JSON object. @returns undefined where there is none. @throws Fault naming the key and field. */
+/** Reads and checks a JSON object. @returns undefined where there is none. @throws Fault `internal` where it is none of those: its detail names key and field */
 export async function getJson<T>(
   store: ObjectStore,
   key: string,
@@ -24,12 +24,12 @@ function parseObject<T>({ key, body }: StoredObject, schema: z.ZodType<T>): T {
   try {
     value = JSON.parse(decoder.decode(body));
   } catch (cause) {
-    throw new Fault('internal', `object ${key} is not JSON`, { cause });
+    throw damaged(`object ${key} is not JSON`, cause);
   }
   const parsed = schema.safeParse(value);
   if (!parsed.success) {
     const issue = parsed.error.issues[0];
-    throw new Fault('internal', `object ${key}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
+    throw damaged(`object ${key}: ${issue?.path.join('.') ?? ''} ${issue?.message ?? ''}`);
   }
   return parsed.data;
 }

@@ -1,6 +1,6 @@
 /** Structured logs: a line of JSON per event, as core/contracts/log.ts has them. */
 import type { LoggedError, LogLine } from '../contracts/log.ts';
-import { Fault } from '../errors.ts';
+import { Fault, inFull } from '../errors.ts';
 import type { Span } from './span.ts';
 import type { RandomHex } from './trace.ts';
 
@@ -29,13 +29,12 @@ export const spanFields = ({ traceId, spanId, parentSpanId }: Span) => ({
 /** A Fault that says what was asked wrongly needs no stack; of everything else it is what one looks for. */
 export function loggedError(thrown: unknown): LoggedError {
   if (!(thrown instanceof Error)) return { name: typeof thrown, message: String(thrown) };
-  const { name, message, stack } = thrown;
+  const { name, stack } = thrown;
   const fault = thrown instanceof Fault ? thrown : undefined;
   const needsStack = fault === undefined || fault.code === 'internal';
   return {
     name,
-    message:
-      fault?.cause instanceof Error ? `${message} (${fault.cause.name}: ${fault.cause.message})` : message,
+    message: inFull(thrown),
     ...(fault === undefined ? {} : { code: fault.code }),
     ...(fault?.field === undefined ? {} : { field: fault.field }),
     ...(stack === undefined || !needsStack ? {} : { stack }),

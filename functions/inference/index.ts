@@ -1,6 +1,7 @@
 /** The inference Worker. Private: only the router's service binding reaches it, so it authorizes nobody. */
 import type { R2Bucket } from '@cloudflare/workers-types';
 import { WorkerEntrypoint } from 'cloudflare:workers';
+import { inFull } from '../../core/errors.ts';
 import { createBreath } from '../../core/inference/breath.ts';
 import { createInferenceApp, type InferenceApp } from '../../core/inference/app.ts';
 import { CALL_BYTES, type InferCall, type Reply } from '../../core/inference/call.ts';
@@ -45,7 +46,7 @@ const createServing = (env: Env) => {
 const report = (thrown: unknown) => console.error(describe(thrown));
 
 const describe = (thrown: unknown) =>
-  thrown instanceof Error ? `${thrown.message}\n${thrown.stack ?? ''}` : String(thrown);
+  `${inFull(thrown)}\n${thrown instanceof Error ? (thrown.stack ?? '') : ''}`;
 
 /** What a warm isolate keeps: the loaded sessions and what it knows of the releases. */
 let serving: InferenceApp | undefined;

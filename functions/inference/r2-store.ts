@@ -1,6 +1,7 @@
 /** {@link ObjectStore} over an R2 binding. Types are imported, not ambient, so that Node's tests can drive it too. */
 import type { R2Bucket, R2Object, R2ObjectBody, R2Range } from '@cloudflare/workers-types';
-import { Fault, type FaultCode, messageOf } from '../../core/errors.ts';
+import { Fault, messageOf } from '../../core/errors.ts';
+import { outsideRange, storeFault } from '../../core/storage/faults.ts';
 import type {
   ByteRange,
   ObjectInfo,
@@ -9,10 +10,11 @@ import type {
   StoredObject,
 } from '../../core/storage/object-store.ts';
 
-/** R2 puts its error code in parentheses at the end of the message; all others are the service's or the network's. */
-const CODES: Readonly<Record<string, FaultCode>> = {
-  '10020': 'invalid', // the object name is not valid
-};
+/**
+ * An object name that is not valid: R2 puts its error code in parentheses at the end of the message. All others are the
+ * service's or the network's.
+ */
+const INVALID_NAME = /\(10020\)\s*$/;
 
 const info = ({ key, size, etag, uploaded, customMetadata = {} }: R2Object): ObjectInfo => ({
   key,
@@ -28,22 +30,17 @@ async function guarded<T>(operation: string, key: string, call: () => Promise<T>
     return await call();
   } catch (cause) {
     if (cause instanceof Fault) throw cause;
-    const text = messageOf(cause);
-    const code = CODES[/\((\d+)\)\s*$/.exec(text)?.[1] ?? ''] ?? 'unavailable';
-    throw new Fault(code, `R2 ${operation} ${key}: ${text}`, { cause });
+    const detail = `R2 ${operation} ${key}`;
+    if (!INVALID_NAME.test(messageOf(cause))) throw storeFault('unavailable', detail, cause);
+    throw new Fault('invalid', 'no object can have such a name', { detail, cause });
   }
-}
-
-function outside(key: string, { start, end }: ByteRange, size?: number): Fault {
-  const allowed = size === undefined ? '' : ` of ${size} bytes`;
-  return new Fault('invalid', `range [${start}, ${end}) is not inside ${key}${allowed}`, { field: 'range' });
 }
 
 /** @throws Fault `invalid` for a range that no object can satisfy */
 function r2Range(key: string, range: ByteRange): R2Range {
   const { start, end } = range;
   if (!Number.isSafeInteger(start) || !Number.isSafeInteger(end) || start < 0 || end <= start)
-    throw outside(key, range);
+    throw outsideRange(key, range);
   return { offset: start, length: end - start };
 }
 
@@ -55,11 +52,11 @@ async function getRange(bucket: R2Bucket, key: string, range: ByteRange): Promis
     object = await bucket.get(key, { range: asked });
   } catch (thrown) {
     const size = (await bucket.head(key))?.size;
-    throw size !== undefined && range.end > size ? outside(key, range, size) : thrown;
+    throw size !== undefined && range.end > size ? outsideRange(key, range, size) : thrown;
   }
   if (object === null || range.end <= object.size) return object;
   await object.body.cancel();
-  throw outside(key, range, object.size);
+  throw outsideRange(key, range, object.size);
 }
 
 /** The binding takes `*` for "no object at all", as RFC 9110 section 13.1.2 does in If-None-Match. */

@@ -50,7 +50,8 @@ const isOfSystem = (thrown: unknown): thrown is NodeJS.ErrnoException =>
 function exitCode(thrown: unknown): number {
   if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : 2;
   if (thrown instanceof Fault) {
-    console.error(`causeway: ${thrown.message}`);
+    // Whoever runs a command has the store's keys: it is for them to mend.
+    console.error(`causeway: ${[thrown.message, thrown.detail ?? []].flat().join(': ')}`);
     return thrown.retryable ? 1 : 2;
   }
   console.error(isOfSystem(thrown) ? `causeway: ${thrown.message}` : thrown);

@@ -5,6 +5,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { INBOX_PREFIX, INBOX_SUFFIX } from '../../core/contracts/keys.ts';
 import { objectCreated, type ObjectsCreated } from '../../core/contracts/notification.ts';
+import { inFull } from '../../core/errors.ts';
 import { eachObject } from '../../core/storage/list.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
 
@@ -43,7 +44,7 @@ export function watchInbox({ store, send, log }: InboxOptions): () => Promise<vo
         await look();
         failing = false;
       } catch (thrown) {
-        if (!failing && !stopping.signal.aborted) log(`the inbox cannot be read: ${String(thrown)}`);
+        if (!failing && !stopping.signal.aborted) log(`the inbox cannot be read: ${inFull(thrown)}`);
         failing = true;
       }
       await setTimeout(LOOK_EVERY_MS, undefined, { signal: stopping.signal }).catch(() => {});

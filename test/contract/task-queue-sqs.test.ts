@@ -23,7 +23,8 @@ it('a queue that does not exist is no passing trouble', async () => {
     const queue = sqsQueue({ client, queueUrl: `${server.endpoint}/000000000000/nobody` });
     await expect(queue.send([{ v: 1, kind: 'plan', job: 'job_00000000' }])).rejects.toMatchObject({
       code: 'internal',
-      message: 'could not send to the task queue: QueueDoesNotExist',
+      message: 'could not send to the task queue',
+      detail: 'QueueDoesNotExist',
     });
   } finally {
     await close();

@@ -26,6 +26,6 @@ test('what is there must be what it is read as', async () => {
   store.tamper('key', new TextEncoder().encode('{"what":1}'));
   await expect(create('second')).rejects.toMatchObject({
     code: 'internal',
-    message: expect.stringMatching(/^object key: /),
+    detail: expect.stringMatching(/^object key: /),
   });
 });
