@@ -6,14 +6,9 @@
 import type { RoutingView, TargetView } from '../../core/contracts/routing.ts';
 import type { Summary, Told } from '../../core/contracts/sharing.ts';
 import { boundedMap } from '../../core/bounded-map.ts';
-import { type Refusal, refusal } from '../../core/routing/admission.ts';
-import {
-  type Degradation,
-  escalation,
-  TRY_EVERY_MS,
-  TRY_LIMIT_MS,
-} from '../../core/routing/cascade/escalate.ts';
-import { type Choice, decideAmong, eligible } from '../../core/routing/decide.ts';
+import { admission, type Refusal, TRY_EVERY_MS, TRY_LIMIT_MS } from '../../core/routing/admission.ts';
+import { type Degradation, escalation } from '../../core/routing/cascade/escalate.ts';
+import { type Choice, decideAmong, eligible, tryOf } from '../../core/routing/decide.ts';
 import { Fault } from '../../core/errors.ts';
 import { healthAt } from '../../core/routing/ejection.ts';
 import { quantile } from '../../core/routing/estimate.ts';
@@ -71,6 +66,8 @@ export interface IsolateOptions {
 /** What is done with a request now, and what may follow. */
 export interface Beginning {
   readonly sent: Sent;
+  /** It is predicted too late: the client waits no longer than it said, the target's answer is waited for. */
+  readonly isTry: boolean;
   /** The same request, sent elsewhere only to learn: its answer counts if it is the first. */
   readonly shadow: Sent | undefined;
   /** Milliseconds after which a second attempt is worth its cost; null: never. */
@@ -124,22 +121,28 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
   }
 
   /** @throws Fault where the request leaves no target, or none that is in time or has room */
-  function choose(request: RouteRequest, infers: boolean, explainer?: Explainer): Choice | undefined {
+  function choose(
+    request: RouteRequest,
+    infers: boolean,
+    explainer?: Explainer,
+  ): (Choice & { readonly isTry?: true }) | undefined {
     const now = clock();
     const view = { request, targets: snapshot(state, request, now), now, random };
     const open = eligible(request, view.targets);
     const isFirst = request.tried.length === 0;
     // Requests that compute nothing are not worth comparing, and wait for nobody.
     if (!infers && open.length > 0) return decideAmong(edgeFirst, view, open, null);
-    const refused = isFirst ? refusal(request, open, now) : undefined;
-    const choice = refused === undefined ? among(view, open) : undefined;
+    const held = isFirst ? admission(request, open, now) : undefined;
+    const refused = held?.kind === 'try' ? undefined : held;
+    const tried = held?.kind === 'try' ? tryOf(held, open, memory) : undefined;
+    const choice = tried ?? (refused === undefined ? among(view, open) : undefined);
     explainer?.looked(
       { kind: isFirst ? 'first' : 'fallback', request, targets: view.targets, now, chosen: choice?.target },
       { reason: choice?.reason, shadow: choice?.shadow?.target, refused: refused?.kind },
     );
     if (refused !== undefined) throw notAdmitted(refused);
     if (isFirst && choice === undefined) throw noTarget(request);
-    return choice;
+    return tried === undefined ? choice : { ...tried, isTry: true };
   }
 
   /** A cascade begins at the edge, and the policy learns nothing from that. */
@@ -168,14 +171,15 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
       if (choice === undefined) return undefined;
       const sent = send(choice, choice.reason, request, choice.limitMs, infers);
       if (!isFirst) metrics.fellBack(request.tried[0]!, sent.attempt.target);
-      const { shadow } = choice;
+      const { shadow, isTry = false } = choice;
       if (shadow !== undefined) metrics.probed(shadow.target);
       return {
         sent,
+        isTry,
         shadow: shadow && send(shadow, 'probe', request, request.deadlineMs, infers),
         // Of a cascade the cloud is asked when the edge has answered, and then about what is hard.
         hedgeAfterMs:
-          infers && request.pin === undefined && request.isCascade !== true && targets.length > 1
+          infers && !isTry && request.pin === undefined && request.isCascade !== true && targets.length > 1
             ? hedgeAfterMs(choice, budget)
             : null,
         probes: probing.due(choice.probes, clock()).map((target) => ({
