@@ -20,6 +20,7 @@ import {
   INITIAL_BUDGET,
   spent,
 } from '../../core/routing/hedging.ts';
+import { attemptLimit } from '../../core/routing/limits.ts';
 import { meanValue } from '../../core/routing/mean.ts';
 import { edgeFirst } from '../../core/routing/policies/place-first.ts';
 import { POLICIES, type PolicyName } from '../../core/routing/policies/table.ts';
@@ -110,14 +111,15 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
   function send(
     { target, variant, predictedMs }: Prediction,
     reason: Reason,
-    { model, bytes }: RouteRequest,
+    { model, bytes, tried }: RouteRequest,
     limitMs: number,
     infers: boolean,
   ): Sent {
     const asked = { target, variant, model, bytes, reason, predictedMs, infers };
     const attempt = attemptOf(state, asked, clock());
     state = started(state, attempt);
-    return { attempt, host: hostOf({ id: target, variant }), predictedMs, limitMs };
+    const isRetry = tried.length > 0 && reason !== 'hedge';
+    return { attempt, host: hostOf({ id: target, variant }), predictedMs, limitMs, isRetry };
   }
 
   /** @throws Fault where the request leaves no target, or none that is in time or has room */
@@ -205,8 +207,10 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
       metrics.hedged(second.id);
       return send(predict(second), 'hedge', request, request.deadlineMs, true);
     },
-    /** The larger model of a cascade is to be asked, in the cloud. */
+    /** The larger model of a cascade is to be asked, in the cloud; another region, where one failed it. */
     escalate(request: RouteRequest, explainer?: Explainer): Escalated {
+      const [failed] = request.tried;
+      if (failed !== undefined && !canRetry(retries)) return { degraded: 'cloud-failed', tried: undefined };
       const now = clock();
       const pinned = { ...request, pin: 'cloud' } as const;
       const targets = snapshot(state, pinned, now);
@@ -217,9 +221,16 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
         { reason: chosen === undefined ? undefined : 'hard' },
       );
       if (found.kind === 'nobody') return { degraded: found.degraded, tried: undefined };
-      const asked = (limitMs: number) => send(predict(found.target), 'hard', request, limitMs, true);
-      if (found.kind === 'ask') return { sent: asked(request.deadlineMs) };
-      if (now - triedAt < TRY_EVERY_MS) return { degraded: 'deadline', tried: undefined };
+      const prediction = predict(found.target);
+      const asked = (limitMs: number) => send(prediction, 'hard', request, limitMs, true);
+      if (found.kind === 'ask') {
+        if (failed !== undefined) metrics.fellBack(failed, found.target.id);
+        // Of what is left, less what another region needs.
+        const limitMs = attemptLimit({ ...prediction, reason: 'hard' }, pinned, eligible(pinned, targets));
+        return { sent: asked(failed === undefined ? limitMs : request.deadlineMs) };
+      }
+      if (failed !== undefined || now - triedAt < TRY_EVERY_MS)
+        return { degraded: 'deadline', tried: undefined };
       triedAt = now;
       return { degraded: 'deadline', tried: asked(TRY_LIMIT_MS) };
     },
@@ -234,11 +245,11 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
     /** An inference answer that a cascade judged. */
     cascaded: (result: 'easy' | 'hard' | Degradation) => metrics.cascaded(result),
     /** @returns milliseconds since it was sent */
-    finish({ attempt, host }: Sent, result: AttemptResult): number {
+    finish({ attempt, host, isRetry }: Sent, result: AttemptResult): number {
       const now = clock();
       const ms = Math.max(0, now - attempt.startedAt);
       state = ended(state, attempt, result, now);
-      if (attempt.reason === 'fallback' && result.kind !== 'answered' && result.kind !== 'cancelled')
+      if (isRetry && result.kind !== 'answered' && result.kind !== 'cancelled')
         retries = retryFailed(retries);
       const { target } = attempt;
       if (attempt.infers && result.kind === 'answered' && !result.refused) {
