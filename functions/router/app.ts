@@ -13,6 +13,7 @@ import { createExplainer, type Explainer } from './explainer.ts';
 import { type Asked, type InferenceContext, routeInference } from './inference.ts';
 import { createExchange, type Exchange } from './exchange.ts';
 import { createIsolate } from './isolate.ts';
+import { announceRelease } from './releases.ts';
 import { createRuleBook } from './rules.ts';
 import { namesOf } from './targets.ts';
 import { proxyJobs } from './jobs-proxy.ts';
@@ -76,14 +77,15 @@ function deploy(environment: Environment, options: RouterOptions): Deployment {
   const upstreams = new Map(
     targets.map(({ config: { id }, url }) => [id, url === undefined ? edge : at(url)]),
   );
+  const rules = createRuleBook({ upstreams, isHealthy: isolate.isHealthy, clock });
   return {
     config,
     clock,
     isolate,
-    exchange: createExchange({ isolate, points: environment.POP, clock, randomHex }),
+    exchange: createExchange({ isolate, rules, points: environment.POP, clock, randomHex }),
     upstreams,
     names: namesOf(targets),
-    rules: createRuleBook({ upstreams, isHealthy: isolate.isHealthy, clock }),
+    rules,
     jobs: config.jobsUrl === undefined ? undefined : at(config.jobsUrl),
   };
 }
@@ -168,6 +170,14 @@ export function createRouter(options: RouterOptions): Router {
     (method) => (method === 'GET' || method === 'HEAD' ? 'read' : 'write'),
     ({ request }, trace, { jobs: api, config }) => proxyJobs(api, request, config.maxBodyBytes, trace),
   );
+  const releases = guarded('write', async ({ request }, trace, context) => {
+    const { jobs: api, config, rules, exchange } = context;
+    const response = await proxyJobs(api, request, config.maxBodyBytes, trace);
+    const tell = () => exchange(() => coloOf(request), Promise.resolve(), true);
+    // The channel is moved, whatever comes of telling so.
+    await announceRelease(response, rules, traceHeaders(trace), tell).catch(console.error);
+    return response;
+  });
   const routing = guarded('read', (_call, trace, { isolate }) => {
     return Response.json(isolate.view(), {
       headers: { ...traceHeaders(trace), 'cache-control': 'no-store' },
@@ -220,8 +230,12 @@ export function createRouter(options: RouterOptions): Router {
     ['/v1/jobs/:job/:action', ['POST'], plainly(jobs)],
     ['/v1/models', ['GET'], plainly(jobs)],
     ['/v1/metrics', ['GET'], plainly(jobs)],
-    ['/v1/models/:model/releases', ['GET', 'POST'], plainly(jobs)],
-    ['/v1/models/:model/channels/:channel', ['POST'], plainly(jobs)],
+    [
+      '/v1/models/:model/releases',
+      ['GET', 'POST'],
+      (c) => plainly(c.req.method === 'POST' ? releases : jobs)(c),
+    ],
+    ['/v1/models/:model/channels/:channel', ['POST'], plainly(releases)],
     ['/metrics', ['GET'], plainly(metrics)],
     ['/', ['GET'], page],
     ['/dashboard/:version/:name', ['GET'], file],

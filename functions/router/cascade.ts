@@ -11,6 +11,7 @@ import {
   TOLD_HEADER,
 } from '../../core/contracts/headers.ts';
 import { Fault } from '../../core/errors.ts';
+import { alsoExcluding } from '../../core/routing/announced.ts';
 import { type Degradation, timeToAsk } from '../../core/routing/cascade/escalate.ts';
 import { readRows } from '../../core/routing/cascade/row-list.ts';
 import { mergedAnswer, requestOfRows, rowsOfAnswer } from '../../core/routing/cascade/split.ts';
@@ -109,7 +110,10 @@ async function ask(means: Means, first: HardAnswer): Promise<SecondAnswer | unde
       const larger = {
         ...left,
         model: name,
-        exclude: [...(left.exclude ?? []), ...(held.defaults.exclude ?? [])],
+        exclude: alsoExcluding(
+          alsoExcluding(left.exclude, held.defaults.exclude),
+          means.rules.excludedNow(name),
+        ),
         // Of the small model.
         variants: undefined,
         bytes: body.byteLength,
@@ -127,7 +131,9 @@ async function ask(means: Means, first: HardAnswer): Promise<SecondAnswer | unde
       const { outcome, timing, cancel } = await sendTo(means, sent, asked, first.client, first.explainer);
       timings.push(timing);
       if (outcome.kind === 'answered' && outcome.answer.status === 200) {
-        if (large !== undefined) means.rules.heard(large, 'cloud', outcome.answer.header(TOLD_HEADER));
+        const { header } = outcome.answer;
+        const of = { release: header(TARGET_HEADERS.release), sentAt: sent.attempt.startedAt };
+        if (large !== undefined) means.rules.heard(large, 'cloud', header(TOLD_HEADER), of);
         return { sent, answer: outcome.answer, cancel };
       }
       await drop(outcome);
