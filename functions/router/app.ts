@@ -2,6 +2,7 @@
 import { type Context, type ExecutionContext, Hono } from 'hono';
 import { RESPONSE_HEADERS } from '../../core/contracts/headers.ts';
 import { errorBody, Fault } from '../../core/errors.ts';
+import { serverTiming } from '../../core/telemetry/server-timing.ts';
 import { CONTENT_TYPE } from '../../core/telemetry/metrics.ts';
 import { type RandomHex, type Trace, traceHeaders, traceOf } from '../../core/telemetry/trace.ts';
 import type { Upstream } from './attempt.ts';
@@ -110,13 +111,19 @@ export function createRouter(options: RouterOptions): Router {
     const { status, body } = errorBody(thrown);
     // Of a thrown value that is no Fault the client sees nothing, so the operator must.
     if (!(thrown instanceof Fault)) console.error(thrown);
-    deployment?.isolate.refused(status);
+    deployment?.isolate.refused(status, thrown instanceof Fault ? thrown.reason : undefined);
     if (thrown instanceof Fault && thrown.retryAfterS !== undefined)
       headers['retry-after'] = String(thrown.retryAfterS);
     if (thrown instanceof Fault && thrown.reason !== undefined)
       headers[RESPONSE_HEADERS.reason] = thrown.reason;
     return Response.json(body, { status, headers });
   };
+
+  /** All of the time was the router's. */
+  const timed = (trace: Trace, began: number): Record<string, string> => ({
+    ...traceHeaders(trace),
+    [RESPONSE_HEADERS.serverTiming]: serverTiming([{ name: 'route', ms: options.clock() - began }]),
+  });
 
   const named = (c: Context) => traceHeaders(traceOf(c.req.raw.headers, randomHex));
 
@@ -129,13 +136,14 @@ export function createRouter(options: RouterOptions): Router {
     async (call, ...rest) => {
       const { request, environment } = call;
       const trace = traceOf(request.headers, randomHex);
+      const began = options.clock();
       try {
         deployment ??= deploy(environment, options);
         authorize(deployment.config, request, typeof access === 'string' ? access : access(request.method));
         const response = await handler(call, trace, deployment, ...rest);
         return request.method === 'HEAD' ? await withoutBody(response) : response;
       } catch (thrown) {
-        return faultResponse(thrown, traceHeaders(trace));
+        return faultResponse(thrown, timed(trace, began));
       }
     };
 
@@ -159,9 +167,10 @@ export function createRouter(options: RouterOptions): Router {
   );
   /** What the router knows is told to those who may read /v1/routing, whoever may ask a model. */
   const explained = guarded('read', async (call, trace, context, asked: Asked) => {
+    const began = context.clock();
     const explainer = createExplainer(context.config.policy, context.clock);
     const response = await answer(call, trace, context, asked, explainer).catch((thrown: unknown) =>
-      faultResponse(thrown, traceHeaders(trace)),
+      faultResponse(thrown, timed(trace, began)),
     );
     const explanation = explainer.explanation(response.status);
     return explanation === undefined ? response : withExplanation(response, explanation);

@@ -97,7 +97,7 @@ export async function routeInference(
     defer,
   });
   // Reading the request took all the time there was.
-  if (landed === undefined) throw pastDeadline(deadlineMs);
+  if (landed === undefined) throw pastDeadline(deadlineMs, 'deadline');
 
   const first = infers ? firstAnswer(landed) : undefined;
   const hard = first?.header(TARGET_HEADERS.hard) ?? null;
@@ -206,9 +206,11 @@ async function messageOf(
   };
 }
 
-const pastDeadline = (deadlineMs: number) =>
+/** @param reason where no target was asked: otherwise why that one was */
+const pastDeadline = (deadlineMs: number, reason?: 'deadline') =>
   new Fault('deadline_exceeded', `no answer within the deadline of ${deadlineMs} ms`, {
     field: REQUEST_HEADERS.deadline,
+    ...(reason === undefined ? {} : { reason }),
   });
 
 /** What passes between the router and a target (a token, a limit) is no answer to the client; its own failure is. */

@@ -3,6 +3,7 @@
  * Isolates share no memory: each learns by itself and starts anew when the platform starts it anew, and /metrics and
  * /v1/routing speak of the isolate that happens to answer.
  */
+import { REQUEST_HEADERS } from '../../core/contracts/headers.ts';
 import type { RoutingView, TargetView } from '../../core/contracts/routing.ts';
 import type { Summary, Told } from '../../core/contracts/sharing.ts';
 import { boundedMap } from '../../core/bounded-map.ts';
@@ -276,7 +277,7 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
     /** The client's answer is marked as less than what was asked. */
     degraded: (target: TargetId, kind: DegradedKind) => metrics.degraded(target, kind),
     /** Answered with an error by the router itself. */
-    refused: (status: number) => metrics.refused(status),
+    refused: (status: number, reason?: string) => metrics.refused(status, reason),
     metricsText: () => metrics.text(),
     /** For the other isolates of this point of presence, and what they know: see exchange.ts. */
     summary: (): Summary => summaryOf(state, clock()),
@@ -304,7 +305,15 @@ function noTarget({ pin, exclude = [], costCeiling }: RouteRequest): Fault {
     costCeiling === undefined ? '' : `for at most ${costCeiling} millionths of a dollar`,
   ];
   const what = words.filter((word) => word !== '').join(', ');
-  return new Fault('unprocessable', `no target is left for this request: ${what}`);
+  // The first of them, whether the request says so or the model's release.
+  const field =
+    pin !== undefined
+      ? 'target'
+      : exclude.length > 0 || costCeiling === undefined
+        ? 'exclude'
+        : 'costCeiling';
+  const message = `no target is left for this request: ${what}`;
+  return new Fault('unprocessable', message, { field: REQUEST_HEADERS[field] });
 }
 
 function notAdmitted({ kind, retryAfterMs }: Refusal): Fault {

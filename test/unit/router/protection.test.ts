@@ -34,7 +34,9 @@ describe('admission', () => {
     expect(router.seen.edge.length + router.seen.cloud.length).toBe(asked);
     expect(said(await router.infer({ [DEADLINE]: '20000' }))).toBe('200 edge edge-faster');
     expect((await router.infer({ [DEADLINE]: '1000', [TARGET]: 'cloud' })).status).toBe(503);
-    expect(await (await router.ask('/metrics')).text()).toContain('causeway_refused_total{status="503"} 2');
+    expect(await (await router.ask('/metrics')).text()).toContain(
+      'causeway_refused_total{status="503",reason="late"} 2',
+    );
   });
 
   it('lets one a second find out: what was slow for a moment is not refused for long', async () => {
@@ -90,6 +92,29 @@ describe('admission', () => {
       .poll(async () => (await router.ask('/metrics')).text())
       .toContain('causeway_attempts_total{target="cloud",result="answered"} 2');
   });
+});
+
+it('a request that has no time left when it is there is told so: by its reason, its time, and in the metrics', async () => {
+  const router = routerUnderTest();
+  const response = await router.ask('/v2/models/m/infer', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', [DEADLINE]: '20' },
+    body: new ReadableStream({
+      pull(controller) {
+        router.pass(50);
+        controller.enqueue(new TextEncoder().encode('{}'));
+        controller.close();
+      },
+    }),
+    duplex: 'half',
+  } as RequestInit);
+  expect(said(response)).toBe('504 null deadline');
+  expect(response.headers.get('server-timing')).toMatch(/^route;dur=\d{2}[\d.]*$/);
+  expect(await response.json()).toMatchObject({ code: 'deadline_exceeded', field: DEADLINE });
+  expect(await (await router.ask('/metrics')).text()).toContain(
+    'causeway_refused_total{status="504",reason="deadline"} 1',
+  );
+  expect([...router.seen.edge, ...router.seen.cloud]).toEqual([]);
 });
 
 describe('bounded queues', () => {
