@@ -80,7 +80,8 @@ describe('admission', () => {
     router.answers.cloud = () => new Promise((resolve) => (done = () => resolve(json({}))));
     const [edge, cloud] = [router.seen.edge.length, router.seen.cloud.length];
     const all = await Promise.all(Array.from({ length: 30 }, () => router.infer({ [DEADLINE]: '700' })));
-    expect(all.map(({ status }) => status).sort()).toEqual([...Array(29).fill(503), 504]);
+    const count = (one: number) => all.filter(({ status }) => status === one).length;
+    expect([count(503), count(504)]).toEqual([29, 1]);
     expect(all.find(({ status }) => status === 504)!.headers.get('server-timing')).toMatch(
       /cloud;dur=[67][\d.]+;desc="timeout, /,
     );
@@ -107,7 +108,7 @@ it('a request that has no time left when it is there is told so: by its reason, 
       },
     }),
     duplex: 'half',
-  } as RequestInit);
+  });
   expect(said(response)).toBe('504 null deadline');
   expect(response.headers.get('server-timing')).toMatch(/^route;dur=\d{2}[\d.]*$/);
   expect(await response.json()).toMatchObject({ code: 'deadline_exceeded', field: DEADLINE });
