@@ -68,6 +68,15 @@ export type TargetSummary = z.infer<typeof TargetSummary>;
 export const Summary = z.record(z.string().check(z.maxLength(SHARED_NAME)), TargetSummary);
 export type Summary = z.infer<typeof Summary>;
 
+/** Of a model, the release that its channel was pointed to through this isolate, and what that excludes. */
+const Announcement = z.strictObject({
+  release: z.int().check(z.minimum(0)),
+  exclude: z.array(z.string().check(z.maxLength(SHARED_NAME))).check(z.maxLength(16)),
+  ageMs: amount,
+});
+const Announcements = z.record(z.string().check(z.maxLength(SHARED_NAME)), Announcement);
+export type Announcements = z.infer<typeof Announcements>;
+
 /** An isolate to its point of presence. */
 export const Telling = z.strictObject({
   v: z.literal(1),
@@ -75,6 +84,8 @@ export const Telling = z.strictObject({
   /** Counts up: of two tellings of an isolate the later one holds. */
   sequence: z.int().check(z.minimum(0)),
   summary: Summary,
+  /** Left out where there are none: isolates of an earlier version do not know them. */
+  announced: z.optional(Announcements),
 });
 export type Telling = z.infer<typeof Telling>;
 
@@ -84,5 +95,6 @@ export const Told = z.strictObject({
   /** How many others. */
   isolates: count,
   summary: Summary,
+  announced: z.optional(Announcements),
 });
 export type Told = z.infer<typeof Told>;

@@ -4,7 +4,7 @@
  * for when nothing else is in time; a half-open target gets its one trial; an ejected one is left out while another
  * is healthy; among the rest the policy ranks.
  */
-import { BELIEVED_MS, isFull, isInTime } from './admission.ts';
+import { BELIEVED_MS, isFull, isInTime, type Try, TRY_LIMIT_MS } from './admission.ts';
 import { affordable, attemptLimit } from './limits.ts';
 import { COPY_EVERY } from './policies/predictive.ts';
 import {
@@ -93,6 +93,21 @@ export function decideAmong<Memory>(
     limitMs: attemptLimit(decision, request, open),
   };
 }
+
+/** Instead of a choice where nothing is in time, see admission.ts: the policy is not asked. */
+export const tryOf = <Memory>(
+  { target }: Try,
+  open: readonly TargetSnapshot[],
+  memory: Memory,
+): Choice<Memory> => ({
+  ...predict(target),
+  reason: 'probe',
+  memory,
+  probes: [],
+  shadow: undefined,
+  considered: open.map(predict),
+  limitMs: TRY_LIMIT_MS,
+});
 
 const isHealthy = ({ health }: TargetSnapshot) => health === 'healthy';
 export const isSpare = ({ variant }: TargetSnapshot): boolean => variant?.isDegraded === true;

@@ -3,7 +3,8 @@
  * each isolate's summaries: the join is commutative, associative and idempotent (Shapiro, Preguiça, Baquero & Zawirski
  * 2011, "Conflict-free replicated data types", SSS), so that a message lost, late or doubled does no harm.
  */
-import type { Summary, Telling, Told } from '../contracts/sharing.ts';
+import type { Announcements, Summary, Telling, Told } from '../contracts/sharing.ts';
+import { mergedAnnouncements } from './announced.ts';
 import { aged, bounded, merged } from './merging.ts';
 
 /** Milliseconds that a summary is kept: as long as a model is taken to be loaded. */
@@ -16,6 +17,7 @@ interface Heard {
   /** When it was told, milliseconds on the keeper's clock. */
   readonly at: number;
   readonly summary: Summary;
+  readonly announced: Announcements;
 }
 
 /** By isolate. */
@@ -34,8 +36,9 @@ export function joined(a: Gathering, b: Gathering): Gathering {
 
 /** @param now milliseconds on the keeper's clock */
 export function heard(gathering: Gathering, telling: Telling, now: number): Gathering {
-  const { isolate, sequence, summary } = telling;
-  const all = joined(gathering, new Map([[isolate, { sequence, at: now, summary: bounded(summary) }]]));
+  const { isolate, sequence, summary, announced = {} } = telling;
+  const newest = { sequence, at: now, summary: bounded(summary), announced };
+  const all = joined(gathering, new Map([[isolate, newest]]));
   const kept = [...all]
     .filter(([, { at }]) => now - at < KEPT_MS)
     .sort(([, a], [, b]) => b.at - a.at)
@@ -47,5 +50,12 @@ export function heard(gathering: Gathering, telling: Telling, now: number): Gath
 export function toldTo(gathering: Gathering, isolate: string, now: number): Told {
   const others = [...gathering].filter(([id, { at }]) => id !== isolate && now - at < KEPT_MS);
   const summaries = others.map(([, { summary, at }]) => aged(summary, Math.max(0, now - at)));
-  return { v: 1, isolates: others.length, summary: bounded(summaries.reduce(merged, {})) };
+  const told = others.map(([, { announced, at }]) => ({ announced, ageMs: Math.max(0, now - at) }));
+  const announced = mergedAnnouncements(told);
+  return {
+    v: 1,
+    isolates: others.length,
+    summary: bounded(summaries.reduce(merged, {})),
+    ...(Object.keys(announced).length === 0 ? {} : { announced }),
+  };
 }

@@ -1,5 +1,5 @@
 /** A router isolate in virtual time: the very decisions, state and protections of the Worker, without its I/O. */
-import { refusal } from '../routing/admission.ts';
+import { admission, TRY_LIMIT_MS } from '../routing/admission.ts';
 import { decide, eligible } from '../routing/decide.ts';
 import { canSpend, earned, hedgeAfterMs, hedgeTarget, INITIAL_BUDGET, spent } from '../routing/hedging.ts';
 import { type Policy, predict, type Reason, type RouteRequest } from '../routing/policy.ts';
@@ -87,13 +87,13 @@ export function createRouter(options: RouterOptions) {
       const request = ask();
       if (isOver || request.deadlineMs <= 0) return;
       const targets = snapshot(state, request, timeline.now());
-      if (
-        scenario.admission &&
-        attempts.length === 0 &&
-        refusal(request, eligible(request, targets), timeline.now()) !== undefined
-      ) {
-        finish(undefined, undefined, true);
-        return;
+      if (scenario.admission && attempts.length === 0) {
+        const held = admission(request, eligible(request, targets), timeline.now());
+        if (held?.kind === 'try') {
+          firstPrediction = predict(held.target).predictedMs;
+          return start(held.target.id, 'probe', firstPrediction, TRY_LIMIT_MS);
+        }
+        if (held !== undefined) return finish(undefined, undefined, true);
       }
       const choice = decide(policy, { request, targets, now: timeline.now(), random }, memory);
       if (choice === undefined) return finish(undefined, undefined);

@@ -2,6 +2,7 @@
 import { type Context, type ExecutionContext, Hono } from 'hono';
 import { RESPONSE_HEADERS } from '../../core/contracts/headers.ts';
 import { errorBody, Fault } from '../../core/errors.ts';
+import { serverTiming } from '../../core/telemetry/server-timing.ts';
 import { CONTENT_TYPE } from '../../core/telemetry/metrics.ts';
 import { type RandomHex, type Trace, traceHeaders, traceOf } from '../../core/telemetry/trace.ts';
 import type { Upstream } from './attempt.ts';
@@ -13,6 +14,7 @@ import { createExplainer, type Explainer } from './explainer.ts';
 import { type Asked, type InferenceContext, routeInference } from './inference.ts';
 import { createExchange, type Exchange } from './exchange.ts';
 import { createIsolate } from './isolate.ts';
+import { announceRelease } from './releases.ts';
 import { createRuleBook } from './rules.ts';
 import { namesOf } from './targets.ts';
 import { proxyJobs } from './jobs-proxy.ts';
@@ -76,14 +78,15 @@ function deploy(environment: Environment, options: RouterOptions): Deployment {
   const upstreams = new Map(
     targets.map(({ config: { id }, url }) => [id, url === undefined ? edge : at(url)]),
   );
+  const rules = createRuleBook({ upstreams, isHealthy: isolate.isHealthy, clock });
   return {
     config,
     clock,
     isolate,
-    exchange: createExchange({ isolate, points: environment.POP, clock, randomHex }),
+    exchange: createExchange({ isolate, rules, points: environment.POP, clock, randomHex }),
     upstreams,
     names: namesOf(targets),
-    rules: createRuleBook({ upstreams, isHealthy: isolate.isHealthy, clock }),
+    rules,
     jobs: config.jobsUrl === undefined ? undefined : at(config.jobsUrl),
   };
 }
@@ -108,13 +111,19 @@ export function createRouter(options: RouterOptions): Router {
     const { status, body } = errorBody(thrown);
     // Of a thrown value that is no Fault the client sees nothing, so the operator must.
     if (!(thrown instanceof Fault)) console.error(thrown);
-    deployment?.isolate.refused(status);
+    deployment?.isolate.refused(status, thrown instanceof Fault ? thrown.reason : undefined);
     if (thrown instanceof Fault && thrown.retryAfterS !== undefined)
       headers['retry-after'] = String(thrown.retryAfterS);
     if (thrown instanceof Fault && thrown.reason !== undefined)
       headers[RESPONSE_HEADERS.reason] = thrown.reason;
     return Response.json(body, { status, headers });
   };
+
+  /** All of the time was the router's. */
+  const timed = (trace: Trace, began: number): Record<string, string> => ({
+    ...traceHeaders(trace),
+    [RESPONSE_HEADERS.serverTiming]: serverTiming([{ name: 'route', ms: options.clock() - began }]),
+  });
 
   const named = (c: Context) => traceHeaders(traceOf(c.req.raw.headers, randomHex));
 
@@ -127,13 +136,14 @@ export function createRouter(options: RouterOptions): Router {
     async (call, ...rest) => {
       const { request, environment } = call;
       const trace = traceOf(request.headers, randomHex);
+      const began = options.clock();
       try {
         deployment ??= deploy(environment, options);
         authorize(deployment.config, request, typeof access === 'string' ? access : access(request.method));
         const response = await handler(call, trace, deployment, ...rest);
         return request.method === 'HEAD' ? await withoutBody(response) : response;
       } catch (thrown) {
-        return faultResponse(thrown, traceHeaders(trace));
+        return faultResponse(thrown, timed(trace, began));
       }
     };
 
@@ -157,9 +167,10 @@ export function createRouter(options: RouterOptions): Router {
   );
   /** What the router knows is told to those who may read /v1/routing, whoever may ask a model. */
   const explained = guarded('read', async (call, trace, context, asked: Asked) => {
+    const began = context.clock();
     const explainer = createExplainer(context.config.policy, context.clock);
     const response = await answer(call, trace, context, asked, explainer).catch((thrown: unknown) =>
-      faultResponse(thrown, traceHeaders(trace)),
+      faultResponse(thrown, timed(trace, began)),
     );
     const explanation = explainer.explanation(response.status);
     return explanation === undefined ? response : withExplanation(response, explanation);
@@ -168,6 +179,14 @@ export function createRouter(options: RouterOptions): Router {
     (method) => (method === 'GET' || method === 'HEAD' ? 'read' : 'write'),
     ({ request }, trace, { jobs: api, config }) => proxyJobs(api, request, config.maxBodyBytes, trace),
   );
+  const releases = guarded('write', async ({ request }, trace, context) => {
+    const { jobs: api, config, rules, exchange } = context;
+    const response = await proxyJobs(api, request, config.maxBodyBytes, trace);
+    const tell = () => exchange(() => coloOf(request), Promise.resolve(), true);
+    // The channel is moved, whatever comes of telling so.
+    await announceRelease(response, rules, traceHeaders(trace), tell).catch(console.error);
+    return response;
+  });
   const routing = guarded('read', (_call, trace, { isolate }) => {
     return Response.json(isolate.view(), {
       headers: { ...traceHeaders(trace), 'cache-control': 'no-store' },
@@ -220,8 +239,12 @@ export function createRouter(options: RouterOptions): Router {
     ['/v1/jobs/:job/:action', ['POST'], plainly(jobs)],
     ['/v1/models', ['GET'], plainly(jobs)],
     ['/v1/metrics', ['GET'], plainly(jobs)],
-    ['/v1/models/:model/releases', ['GET', 'POST'], plainly(jobs)],
-    ['/v1/models/:model/channels/:channel', ['POST'], plainly(jobs)],
+    [
+      '/v1/models/:model/releases',
+      ['GET', 'POST'],
+      (c) => plainly(c.req.method === 'POST' ? releases : jobs)(c),
+    ],
+    ['/v1/models/:model/channels/:channel', ['POST'], plainly(releases)],
     ['/metrics', ['GET'], plainly(metrics)],
     ['/', ['GET'], page],
     ['/dashboard/:version/:name', ['GET'], file],

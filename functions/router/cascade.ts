@@ -11,6 +11,7 @@ import {
   TOLD_HEADER,
 } from '../../core/contracts/headers.ts';
 import { Fault } from '../../core/errors.ts';
+import { alsoExcluding } from '../../core/routing/announced.ts';
 import { type Degradation, timeToAsk } from '../../core/routing/cascade/escalate.ts';
 import { readRows } from '../../core/routing/cascade/row-list.ts';
 import { mergedAnswer, requestOfRows, rowsOfAnswer } from '../../core/routing/cascade/split.ts';
@@ -100,37 +101,50 @@ async function ask(means: Means, first: HardAnswer): Promise<SecondAnswer | unde
   const held = known instanceof Promise ? await known : known;
 
   async function attempt(body: Uint8Array, cascade: string): Promise<Asked | Degradation | 'not-by-part'> {
-    const left = first.ask();
-    const larger = {
-      ...left,
-      model: name,
-      exclude: [...(left.exclude ?? []), ...(held.defaults.exclude ?? [])],
-      // Of the small model.
-      variants: undefined,
-      bytes: body.byteLength,
-      deadlineMs: timeToAsk(left.deadlineMs),
-    };
-    const escalated = means.isolate.escalate(larger, first.explainer);
     const headers = { ...message.headers, [REQUEST_HEADERS.cascade]: cascade };
     const asked: Message = { method: 'POST', path, body, headers, call: undefined };
-    if (!('sent' in escalated)) {
-      const { degraded, tried } = escalated;
-      if (tried !== undefined)
-        first.defer(sendTo(means, tried, asked, undefined).then(({ outcome }) => drop(outcome)));
-      return degraded;
+    const failed: TargetId[] = [];
+    let failure: Degradation | undefined;
+    for (;;) {
+      const left = first.ask();
+      const larger = {
+        ...left,
+        model: name,
+        exclude: alsoExcluding(
+          alsoExcluding(left.exclude, held.defaults.exclude),
+          means.rules.excludedNow(name),
+        ),
+        // Of the small model.
+        variants: undefined,
+        bytes: body.byteLength,
+        deadlineMs: timeToAsk(left.deadlineMs),
+        tried: failed,
+      };
+      const escalated = means.isolate.escalate(larger, first.explainer);
+      if (!('sent' in escalated)) {
+        const { degraded, tried } = escalated;
+        if (tried !== undefined)
+          first.defer(sendTo(means, tried, asked, undefined).then(({ outcome }) => drop(outcome)));
+        return failure ?? degraded;
+      }
+      const { sent } = escalated;
+      const { outcome, timing, cancel } = await sendTo(means, sent, asked, first.client, first.explainer);
+      timings.push(timing);
+      if (outcome.kind === 'answered' && outcome.answer.status === 200) {
+        const { header } = outcome.answer;
+        const of = { release: header(TARGET_HEADERS.release), sentAt: sent.attempt.startedAt };
+        if (large !== undefined) means.rules.heard(large, 'cloud', header(TOLD_HEADER), of);
+        return { sent, answer: outcome.answer, cancel };
+      }
+      await drop(outcome);
+      const status = 'answer' in outcome ? outcome.answer.status : undefined;
+      // It may take no fewer rows than it was made for, or know that its rows change each other.
+      if (cascade === CASCADE_PART && (status === 400 || status === 422)) return 'not-by-part';
+      failure = degradationOf(outcome);
+      // Of a target's own failure another one may know nothing; two are enough for a request.
+      if (outcome.kind === 'answered' || outcome.kind === 'cancelled' || failed.length > 0) return failure;
+      failed.push(sent.attempt.target);
     }
-    const { sent } = escalated;
-    const { outcome, timing, cancel } = await sendTo(means, sent, asked, first.client, first.explainer);
-    timings.push(timing);
-    if (outcome.kind === 'answered' && outcome.answer.status === 200) {
-      if (large !== undefined) means.rules.heard(large, 'cloud', outcome.answer.header(TOLD_HEADER));
-      return { sent, answer: outcome.answer, cancel };
-    }
-    await drop(outcome);
-    const status = 'answer' in outcome ? outcome.answer.status : undefined;
-    // It may take no fewer rows than it was made for, or know that its rows change each other.
-    if (cascade === CASCADE_PART && (status === 400 || status === 422)) return 'not-by-part';
-    return degradationOf(outcome);
   }
 
   if (rows !== 'all' && !means.isolate.isAskedWhole(name)) {

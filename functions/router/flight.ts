@@ -1,7 +1,9 @@
 /**
  * One request's attempts. The first target is asked; another one beside it where the first is late (a hedge) or where
  * there is something to learn (a shadow), or after it where it failed (a fallback). The first answer is the answer:
- * what is still under way is ended, but for shadows, which are let finish to be learned from.
+ * what is still under way is ended, but for shadows, which are let finish to be learned from. A request that is
+ * predicted too late everywhere, and is sent to find out, has one attempt: its client waits until the deadline, and the
+ * attempt is let finish, too.
  */
 import { TARGET_HEADERS } from '../../core/contracts/headers.ts';
 import type { RouteRequest } from '../../core/routing/policy.ts';
@@ -83,7 +85,7 @@ export async function fly(plan: FlightPlan): Promise<Landed | undefined> {
   const request = ask(tried);
   const beginning = request.deadlineMs <= 0 ? undefined : isolate.begin(request, plan.infers, explainer);
   if (beginning === undefined) return undefined;
-  const { sent: first, shadow } = beginning;
+  const { sent: first, shadow, isTry } = beginning;
   launch(first);
   tried.push(first.attempt.target);
   if (shadow !== undefined) {
@@ -102,6 +104,18 @@ export async function fly(plan: FlightPlan): Promise<Landed | undefined> {
     }
     return { sent, outcome, timings, predictedMs: first.predictedMs };
   };
+
+  if (isTry) {
+    shadows.add(first);
+    const over = alarm(request.deadlineMs);
+    const ended = await Promise.race([under.get(first)!.ended, over.rings]);
+    over.stop();
+    if (ended !== undefined) return land(ended);
+    const outcome = { kind: 'timeout' } as const;
+    const description = describe(first, outcome);
+    timings.push({ name: first.attempt.target, ms: request.deadlineMs, description });
+    return land({ sent: first, outcome });
+  }
 
   let isLateHandled = late === undefined;
   let lost: Ended | undefined;

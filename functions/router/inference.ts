@@ -8,6 +8,7 @@ import {
 } from '../../core/contracts/headers.ts';
 import { errorBody, Fault } from '../../core/errors.ts';
 import { readJsonBytes } from '../../core/inference/body.ts';
+import { alsoExcluding } from '../../core/routing/announced.ts';
 import type { RouteRequest } from '../../core/routing/policy.ts';
 import { EDGE, type TargetId } from '../../core/routing/targets.ts';
 import { demandOf, type Said } from '../../core/routing/told.ts';
@@ -78,7 +79,8 @@ export async function routeInference(
     bytes,
     variants,
     pin,
-    exclude,
+    // A release may have come since, and a second attempt must not go where it does not let the first.
+    exclude: infers ? alsoExcluding(exclude, rules.excludedNow(model)) : exclude,
     costCeiling,
     isCascade,
     deadlineMs: deadlineMs - (clock() - arrived),
@@ -95,7 +97,7 @@ export async function routeInference(
     defer,
   });
   // Reading the request took all the time there was.
-  if (landed === undefined) throw pastDeadline(deadlineMs);
+  if (landed === undefined) throw pastDeadline(deadlineMs, 'deadline');
 
   const first = infers ? firstAnswer(landed) : undefined;
   const hard = first?.header(TARGET_HEADERS.hard) ?? null;
@@ -104,7 +106,10 @@ export async function routeInference(
     isolate.setCascade(model, hard !== null);
   // The larger model's release speaks of its own requests.
   if (first !== undefined)
-    rules.heard(model, landed.sent.host === EDGE ? 'edge' : 'cloud', first.header(TOLD_HEADER));
+    rules.heard(model, landed.sent.host === EDGE ? 'edge' : 'cloud', first.header(TOLD_HEADER), {
+      release: first.header(TARGET_HEADERS.release),
+      sentAt: landed.sent.attempt.startedAt,
+    });
   const joined =
     hard === null
       ? undefined
@@ -201,9 +206,11 @@ async function messageOf(
   };
 }
 
-const pastDeadline = (deadlineMs: number) =>
+/** @param reason where no target was asked: otherwise why that one was */
+const pastDeadline = (deadlineMs: number, reason?: 'deadline') =>
   new Fault('deadline_exceeded', `no answer within the deadline of ${deadlineMs} ms`, {
     field: REQUEST_HEADERS.deadline,
+    ...(reason === undefined ? {} : { reason }),
   });
 
 /** What passes between the router and a target (a token, a limit) is no answer to the client; its own failure is. */

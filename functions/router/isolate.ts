@@ -3,17 +3,13 @@
  * Isolates share no memory: each learns by itself and starts anew when the platform starts it anew, and /metrics and
  * /v1/routing speak of the isolate that happens to answer.
  */
+import { REQUEST_HEADERS } from '../../core/contracts/headers.ts';
 import type { RoutingView, TargetView } from '../../core/contracts/routing.ts';
 import type { Summary, Told } from '../../core/contracts/sharing.ts';
 import { boundedMap } from '../../core/bounded-map.ts';
-import { type Refusal, refusal } from '../../core/routing/admission.ts';
-import {
-  type Degradation,
-  escalation,
-  TRY_EVERY_MS,
-  TRY_LIMIT_MS,
-} from '../../core/routing/cascade/escalate.ts';
-import { type Choice, decideAmong, eligible } from '../../core/routing/decide.ts';
+import { admission, type Refusal, TRY_EVERY_MS, TRY_LIMIT_MS } from '../../core/routing/admission.ts';
+import { type Degradation, escalation } from '../../core/routing/cascade/escalate.ts';
+import { type Choice, decideAmong, eligible, tryOf } from '../../core/routing/decide.ts';
 import { Fault } from '../../core/errors.ts';
 import { healthAt } from '../../core/routing/ejection.ts';
 import { quantile } from '../../core/routing/estimate.ts';
@@ -25,6 +21,7 @@ import {
   INITIAL_BUDGET,
   spent,
 } from '../../core/routing/hedging.ts';
+import { attemptLimit } from '../../core/routing/limits.ts';
 import { meanValue } from '../../core/routing/mean.ts';
 import { edgeFirst } from '../../core/routing/policies/place-first.ts';
 import { POLICIES, type PolicyName } from '../../core/routing/policies/table.ts';
@@ -71,6 +68,8 @@ export interface IsolateOptions {
 /** What is done with a request now, and what may follow. */
 export interface Beginning {
   readonly sent: Sent;
+  /** It is predicted too late: the client waits no longer than it said, the target's answer is waited for. */
+  readonly isTry: boolean;
   /** The same request, sent elsewhere only to learn: its answer counts if it is the first. */
   readonly shadow: Sent | undefined;
   /** Milliseconds after which a second attempt is worth its cost; null: never. */
@@ -113,33 +112,40 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
   function send(
     { target, variant, predictedMs }: Prediction,
     reason: Reason,
-    { model, bytes }: RouteRequest,
+    { model, bytes, tried }: RouteRequest,
     limitMs: number,
     infers: boolean,
   ): Sent {
     const asked = { target, variant, model, bytes, reason, predictedMs, infers };
     const attempt = attemptOf(state, asked, clock());
     state = started(state, attempt);
-    return { attempt, host: hostOf({ id: target, variant }), predictedMs, limitMs };
+    const isRetry = tried.length > 0 && reason !== 'hedge';
+    return { attempt, host: hostOf({ id: target, variant }), predictedMs, limitMs, isRetry };
   }
 
   /** @throws Fault where the request leaves no target, or none that is in time or has room */
-  function choose(request: RouteRequest, infers: boolean, explainer?: Explainer): Choice | undefined {
+  function choose(
+    request: RouteRequest,
+    infers: boolean,
+    explainer?: Explainer,
+  ): (Choice & { readonly isTry?: true }) | undefined {
     const now = clock();
     const view = { request, targets: snapshot(state, request, now), now, random };
     const open = eligible(request, view.targets);
     const isFirst = request.tried.length === 0;
     // Requests that compute nothing are not worth comparing, and wait for nobody.
     if (!infers && open.length > 0) return decideAmong(edgeFirst, view, open, null);
-    const refused = isFirst ? refusal(request, open, now) : undefined;
-    const choice = refused === undefined ? among(view, open) : undefined;
+    const held = isFirst ? admission(request, open, now) : undefined;
+    const refused = held?.kind === 'try' ? undefined : held;
+    const tried = held?.kind === 'try' ? tryOf(held, open, memory) : undefined;
+    const choice = tried ?? (refused === undefined ? among(view, open) : undefined);
     explainer?.looked(
       { kind: isFirst ? 'first' : 'fallback', request, targets: view.targets, now, chosen: choice?.target },
       { reason: choice?.reason, shadow: choice?.shadow?.target, refused: refused?.kind },
     );
     if (refused !== undefined) throw notAdmitted(refused);
     if (isFirst && choice === undefined) throw noTarget(request);
-    return choice;
+    return tried === undefined ? choice : { ...tried, isTry: true };
   }
 
   /** A cascade begins at the edge, and the policy learns nothing from that. */
@@ -168,14 +174,15 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
       if (choice === undefined) return undefined;
       const sent = send(choice, choice.reason, request, choice.limitMs, infers);
       if (!isFirst) metrics.fellBack(request.tried[0]!, sent.attempt.target);
-      const { shadow } = choice;
+      const { shadow, isTry = false } = choice;
       if (shadow !== undefined) metrics.probed(shadow.target);
       return {
         sent,
+        isTry,
         shadow: shadow && send(shadow, 'probe', request, request.deadlineMs, infers),
         // Of a cascade the cloud is asked when the edge has answered, and then about what is hard.
         hedgeAfterMs:
-          infers && request.pin === undefined && request.isCascade !== true && targets.length > 1
+          infers && !isTry && request.pin === undefined && request.isCascade !== true && targets.length > 1
             ? hedgeAfterMs(choice, budget)
             : null,
         probes: probing.due(choice.probes, clock()).map((target) => ({
@@ -201,8 +208,10 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
       metrics.hedged(second.id);
       return send(predict(second), 'hedge', request, request.deadlineMs, true);
     },
-    /** The larger model of a cascade is to be asked, in the cloud. */
+    /** The larger model of a cascade is to be asked, in the cloud; another region, where one failed it. */
     escalate(request: RouteRequest, explainer?: Explainer): Escalated {
+      const [failed] = request.tried;
+      if (failed !== undefined && !canRetry(retries)) return { degraded: 'cloud-failed', tried: undefined };
       const now = clock();
       const pinned = { ...request, pin: 'cloud' } as const;
       const targets = snapshot(state, pinned, now);
@@ -213,9 +222,16 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
         { reason: chosen === undefined ? undefined : 'hard' },
       );
       if (found.kind === 'nobody') return { degraded: found.degraded, tried: undefined };
-      const asked = (limitMs: number) => send(predict(found.target), 'hard', request, limitMs, true);
-      if (found.kind === 'ask') return { sent: asked(request.deadlineMs) };
-      if (now - triedAt < TRY_EVERY_MS) return { degraded: 'deadline', tried: undefined };
+      const prediction = predict(found.target);
+      const asked = (limitMs: number) => send(prediction, 'hard', request, limitMs, true);
+      if (found.kind === 'ask') {
+        if (failed !== undefined) metrics.fellBack(failed, found.target.id);
+        // Of what is left, less what another region needs.
+        const limitMs = attemptLimit({ ...prediction, reason: 'hard' }, pinned, eligible(pinned, targets));
+        return { sent: asked(failed === undefined ? limitMs : request.deadlineMs) };
+      }
+      if (failed !== undefined || now - triedAt < TRY_EVERY_MS)
+        return { degraded: 'deadline', tried: undefined };
       triedAt = now;
       return { degraded: 'deadline', tried: asked(TRY_LIMIT_MS) };
     },
@@ -230,11 +246,11 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
     /** An inference answer that a cascade judged. */
     cascaded: (result: 'easy' | 'hard' | Degradation) => metrics.cascaded(result),
     /** @returns milliseconds since it was sent */
-    finish({ attempt, host }: Sent, result: AttemptResult): number {
+    finish({ attempt, host, isRetry }: Sent, result: AttemptResult): number {
       const now = clock();
       const ms = Math.max(0, now - attempt.startedAt);
       state = ended(state, attempt, result, now);
-      if (attempt.reason === 'fallback' && result.kind !== 'answered' && result.kind !== 'cancelled')
+      if (isRetry && result.kind !== 'answered' && result.kind !== 'cancelled')
         retries = retryFailed(retries);
       const { target } = attempt;
       if (attempt.infers && result.kind === 'answered' && !result.refused) {
@@ -261,7 +277,7 @@ export function createIsolate({ policy, targets, clock, wallClock, random }: Iso
     /** The client's answer is marked as less than what was asked. */
     degraded: (target: TargetId, kind: DegradedKind) => metrics.degraded(target, kind),
     /** Answered with an error by the router itself. */
-    refused: (status: number) => metrics.refused(status),
+    refused: (status: number, reason?: string) => metrics.refused(status, reason),
     metricsText: () => metrics.text(),
     /** For the other isolates of this point of presence, and what they know: see exchange.ts. */
     summary: (): Summary => summaryOf(state, clock()),
@@ -289,7 +305,15 @@ function noTarget({ pin, exclude = [], costCeiling }: RouteRequest): Fault {
     costCeiling === undefined ? '' : `for at most ${costCeiling} millionths of a dollar`,
   ];
   const what = words.filter((word) => word !== '').join(', ');
-  return new Fault('unprocessable', `no target is left for this request: ${what}`);
+  // The first of them, whether the request says so or the model's release.
+  const field =
+    pin !== undefined
+      ? 'target'
+      : exclude.length > 0 || costCeiling === undefined
+        ? 'exclude'
+        : 'costCeiling';
+  const message = `no target is left for this request: ${what}`;
+  return new Fault('unprocessable', message, { field: REQUEST_HEADERS[field] });
 }
 
 function notAdmitted({ kind, retryAfterMs }: Refusal): Fault {

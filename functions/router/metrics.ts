@@ -33,8 +33,8 @@ export function routerMetrics(
   );
   const refused = registry.counter(
     'causeway_refused_total',
-    'Requests that the router answered with an error before it asked a target.',
-    ['status'],
+    'Requests that the router answered with an error before it asked a target: late, full, deadline, or another.',
+    ['status', 'reason'],
   );
   const attempts = registry.counter(
     'causeway_attempts_total',
@@ -120,8 +120,8 @@ export function routerMetrics(
     answered(target: TargetId, reason: Reason, status: number): void {
       requests.add([target, reason, String(status)]);
     },
-    refused(status: number): void {
-      refused.add([String(status)]);
+    refused(status: number, reason = 'other'): void {
+      refused.add([String(status), reason]);
     },
     attempted({ target, infers, predictedMs }: Attempt, result: AttemptResult, ms: number): void {
       attempts.add([target, result.kind]);

@@ -9,4 +9,6 @@ export interface Sent {
   readonly host: TargetId;
   readonly predictedMs: number | null;
   readonly limitMs: number;
+  /** Another target has failed the same request: where this one fails, too, the retry has to be paid for. */
+  readonly isRetry: boolean;
 }

@@ -110,6 +110,13 @@ describe('causeway', () => {
     expect(JSON.parse(releases.out)).toMatchObject([
       { routing: { exclude: ['cloud-us'], deadlineMs: 9_000 } },
     ]);
+    // What must not leave does not, from now on: the cloud still serves the release before.
+    const set = await causeway('models', 'set', 'wide', '--routing', '{"exclude":["cloud"]}');
+    expect(set.code, set.err).toBe(0);
+    const away = await causeway(...words('predict wide --data points --target cloud'));
+    expect(away).toMatchObject({ code: 2, err: expect.stringContaining('no target is left') });
+    expect(await asked('cloud-only').catch(() => 'refused')).toBe('refused');
+    expect(await asked('edge')).toBe('int8');
   });
 
   test(

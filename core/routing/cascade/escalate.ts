@@ -23,11 +23,6 @@ const RESERVE_SHARE = 0.1;
 export const timeToAsk = (leftMs: number): number =>
   leftMs - Math.min(MOST_RESERVE_MS, Math.max(0, leftMs) * RESERVE_SHARE);
 
-/** Milliseconds between two copies, of hard requests that are predicted too late, which find out if they are. */
-export const TRY_EVERY_MS = 1_000;
-/** Milliseconds that such a copy may take: a function's cold start, and less than what a Worker may do afterwards. */
-export const TRY_LIMIT_MS = 20_000;
-
 export type Escalation =
   | { readonly kind: 'ask'; readonly target: TargetSnapshot }
   /** Nobody would learn that the target is quick again, if nobody asked it for being slow. */

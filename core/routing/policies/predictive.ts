@@ -75,9 +75,12 @@ function candidates(targets: readonly TargetSnapshot[]): Candidate[] {
 
 const inTime = (ms: number | null, deadlineMs: number) => ms !== null && ms <= deadlineMs;
 
+/** All that is known is how long others took to load there, or that it took at least so long: no bad day was seen. */
+const isGuess = ({ parts, answeredAt }: TargetSnapshot) => parts !== null && answeredAt === null;
+
 /** Those worth ranking: in time at the 95th percentile, else on average, else all that something is known of. */
 function contenders(all: readonly Candidate[], deadlineMs: number): readonly Candidate[] {
-  const surely = all.filter(({ ms, p95Ms }) => inTime(p95Ms ?? ms, deadlineMs));
+  const surely = all.filter(({ target, ms, p95Ms }) => !isGuess(target) && inTime(p95Ms ?? ms, deadlineMs));
   if (surely.length > 0) return surely;
   const usually = all.filter(({ ms }) => inTime(ms, deadlineMs));
   return usually.length > 0 ? usually : all.filter(({ ms }) => ms !== null);
@@ -113,15 +116,21 @@ function choose(view: View, wait: number | null): Ranked<number | null> {
   const best = cheapestOfBest(ranked, random);
   const isLate = !inTime(best.ms, deadlineMs);
   // Nothing is predicted of the unknown: better that than a target that is predicted to be too late.
-  if (unknown !== undefined && isLate) return { target: unknown, reason: 'deadline', memory };
-
-  const { target } = best;
+  const target = unknown !== undefined && isLate ? unknown : best.target;
   const left = (wait ?? 1 + Math.floor(random() * COPY_EVERY)) - 1;
-  const shadow = left > 0 ? undefined : stalest(targets, target, now);
+  // Who is late, or has never answered, may stay so: whether another one is in time again is to be known soon.
+  const isVain = isLate || target.answeredAt === null;
+  const shadow =
+    left <= 0
+      ? stalest(targets, target, now - Math.min(MOST_STALE_MS, STALE_MS * targets.length))
+      : isVain
+        ? stalest(targets.filter(hasAnswered), target, now - STALE_MS)
+        : undefined;
   const taken = (reason: Reason): Ranked<number> =>
     shadow === undefined
       ? { target, reason, memory: Math.max(0, left) }
       : { target, reason, memory: COPY_EVERY, shadow };
+  if (target === unknown) return taken('deadline');
   if (best.cheaper) return taken('cheaper');
   const isQuicker = (one: Candidate) => one.ms !== null && one.ms < best.ms! * (1 - ALIKE);
   if (ranked.some(isQuicker)) return taken('relief');
@@ -130,13 +139,14 @@ function choose(view: View, wait: number | null): Ranked<number | null> {
   return taken(target.place === 'edge' ? 'edge-faster' : 'cloud-faster');
 }
 
-/** Of those there is something to learn of, the one that was asked the longest ago. */
+const hasAnswered = ({ answeredAt }: TargetSnapshot) => answeredAt !== null;
+
+/** Of those there is something to learn of, the one that was asked the longest ago, before `since`. */
 function stalest(
   targets: readonly TargetSnapshot[],
   taken: TargetSnapshot,
-  now: number,
+  since: number,
 ): TargetSnapshot | undefined {
-  const since = now - Math.min(MOST_STALE_MS, STALE_MS * targets.length);
   let oldest: TargetSnapshot | undefined;
   for (const each of targets)
     if (each !== taken && isStale(each, since) && (oldest === undefined || each.askedAt < oldest.askedAt))

@@ -15,6 +15,9 @@ export interface AskingOptions extends ConnectionOptions {
   readonly row: number;
   readonly release?: number;
   readonly target?: string;
+  readonly exclude?: string;
+  readonly costCeiling?: string;
+  readonly cascade?: string;
   readonly deadline?: number;
 }
 
@@ -28,7 +31,13 @@ export const withAsking = (command: Command): Command =>
       .option('--data <name[@version]>', 'take the input from this dataset, split test', datasetReference)
       .option('--row <n>', 'row of the dataset', wholeNumber(0, ANY), 0)
       .option('--release <n>', 'a certain release (default: channel stable)', wholeNumber(1, ANY))
-      .option('--target <where>', 'where to run: auto, edge, cloud, edge-only, or a target such as edge-fp32')
+      .option(
+        '--target <where>',
+        'where to run: auto, edge, cloud, edge-only, cloud-only, or a target such as edge-fp32',
+      )
+      .option('--exclude <names>', 'places and targets that must not be asked: cloud-eu,cloud-us')
+      .option('--cost-ceiling <amount>', 'millionths of a US dollar that the request may cost')
+      .option('--cascade <spec>', 'off, or docs/cascade.md: threshold=0.9')
       .option('--deadline <ms>', 'milliseconds to wait', wholeNumber(1, 600_000)),
   );
 
@@ -36,10 +45,19 @@ export const withAsking = (command: Command): Command =>
 export const modelPath = (model: string, { release }: AskingOptions): string =>
   `/v2/models/${encodeURIComponent(model)}${release === undefined ? '' : `/versions/${release}`}`;
 
-export const demands = ({ target, deadline }: AskingOptions): Record<string, string> => ({
-  ...(target === undefined ? {} : { [REQUEST_HEADERS.target]: target }),
-  ...(deadline === undefined ? {} : { [REQUEST_HEADERS.deadline]: String(deadline) }),
-});
+/** As they are given: the router knows its targets, and says what is wrong. */
+export function demands(
+  options: Omit<AskingOptions, keyof ConnectionOptions | 'row'>,
+): Record<string, string> {
+  const { target, exclude, costCeiling, cascade, deadline } = options;
+  const said = { target, exclude, costCeiling, cascade, deadline: deadline?.toString() };
+  const headers: Record<string, string> = {};
+  for (const name of Object.keys(said) as (keyof typeof said)[]) {
+    const value = said[name];
+    if (value !== undefined) headers[REQUEST_HEADERS[name]] = value;
+  }
+  return headers;
+}
 
 /**
  * @param inputs what the model reads, asked for where it is needed

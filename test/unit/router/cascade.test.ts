@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { Explanation } from '../../../core/contracts/explanation.ts';
 import { RoutingView } from '../../../core/contracts/routing.ts';
 import { CONSECUTIVE_FAILURES } from '../../../core/routing/ejection.ts';
+import { SAVED_RETRIES } from '../../../core/routing/retries.ts';
 import {
   type Answering,
   hang,
@@ -316,6 +317,61 @@ describe('a degraded answer', () => {
     router.seen.cloud.length = 0;
     expect(said(await router.infer({}, request([1])))).toBe('200 edge cloud-ejected cloud-ejected');
     expect(router.seen.cloud).toEqual([]);
+  });
+});
+
+describe('where one region fails', () => {
+  /** The larger model at two regions. @param cloud what the first of them does */
+  function regions(cloud: Answering): RouterUnderTest {
+    const router = cascadeUnderTest('all', 'big', true, {
+      CLOUD_REGIONS: JSON.stringify({ eu: { url: 'https://eu.test' } }),
+    });
+    const well = router.answers.cloud;
+    router.answers.cloud = (seen, signal) =>
+      seen.url.startsWith('https://eu.test') ? well(seen, signal) : cloud(seen, signal);
+    return router;
+  }
+  const asked = (router: RouterUnderTest) => router.seen.cloud.map(({ url }) => new URL(url).host);
+
+  it.each([
+    ['is dead', refuse, 'unreachable'],
+    ['fails', () => json({ error: 'x' }, { status: 500 }), 'failed'],
+    ['has no room', () => json({}, { status: 503, headers: { 'retry-after': '1' } }), 'failed'],
+    ['hangs', hang, 'timeout'],
+  ] as const)('that %s, another one is asked', async (_, cloud, ending) => {
+    const router = regions(cloud);
+    const response = await router.infer({ 'x-causeway-deadline-ms': '1500' }, request([1, 2]));
+    expect(said(response)).toBe('200 cloud-eu hard -');
+    expect(await valuesOf(response)).toEqual([-1, -2]);
+    expect(asked(router)).toEqual(['cloud.test', 'eu.test']);
+    expect(response.headers.get('server-timing')).toContain(`desc="hard, ${ending}, `);
+    expect(await (await router.ask('/metrics')).text()).toContain(
+      'causeway_fallbacks_total{from="cloud",to="cloud-eu"} 1',
+    );
+  });
+
+  it('none is asked after a refusal, nor one that is excluded, nor a third', async () => {
+    const refused = regions(() => json({ error: 'x' }, { status: 404 }));
+    expect(said(await refused.infer({}, request([1])))).toMatch(/ cloud-refused$/);
+    expect(asked(refused)).toEqual(['cloud.test']);
+    const alone = regions(refuse);
+    const response = await alone.infer({ 'x-causeway-exclude': 'cloud-eu' }, request([1]));
+    expect(said(response)).toMatch(/ cloud-failed$/);
+    expect(asked(alone)).toEqual(['cloud.test']);
+    const all = regions(refuse);
+    all.answers.cloud = refuse;
+    expect(said(await all.infer({}, request([1])))).toMatch(/ cloud-failed$/);
+    expect(asked(all)).toEqual(['cloud.test', 'eu.test']);
+  });
+
+  it('retries are paid for where both fail', async () => {
+    const router = regions(refuse);
+    // Nothing is ejected that has no room.
+    router.answers.cloud = () => json({}, { status: 503, headers: { 'retry-after': '1' } });
+    const count = 100;
+    for (let i = 0; i < count; i++) await router.infer({}, request([1]));
+    expect(router.seen.cloud.length).toBeGreaterThanOrEqual(count + SAVED_RETRIES);
+    expect(router.seen.cloud.length).toBeLessThanOrEqual(count + SAVED_RETRIES + count / 10);
   });
 });
 

@@ -10,6 +10,7 @@ import { hang, routerUnderTest } from './stand-ins.ts';
 
 const FRA = () => 'FRA';
 const ANSWERED = Promise.resolve();
+const NO_RELEASES = { announcements: () => ({}), announcedElsewhere: () => {} };
 const EMPTY: Told = { v: 1, isolates: 0, summary: {} };
 
 function isolateUnderTest(answer: Fetcher['fetch'], seed = '01') {
@@ -23,6 +24,7 @@ function isolateUnderTest(answer: Fetcher['fetch'], seed = '01') {
       told: (news) => told.push(news),
       exchanged: (isDone) => ends.push(isDone),
     },
+    rules: NO_RELEASES,
     points: {
       idFromName: (name) => name,
       get: (colo: never) => ({
@@ -107,6 +109,7 @@ describe('an exchange', () => {
   it('is nothing without the binding', () => {
     const exchange = createExchange({
       isolate: undefined as never,
+      rules: NO_RELEASES,
       points: undefined,
       clock: () => 0,
       randomHex: undefined as never,

@@ -34,18 +34,88 @@ describe('admission', () => {
     expect(router.seen.edge.length + router.seen.cloud.length).toBe(asked);
     expect(said(await router.infer({ [DEADLINE]: '20000' }))).toBe('200 edge edge-faster');
     expect((await router.infer({ [DEADLINE]: '1000', [TARGET]: 'cloud' })).status).toBe(503);
-    expect(await (await router.ask('/metrics')).text()).toContain('causeway_refused_total{status="503"} 2');
+    expect(await (await router.ask('/metrics')).text()).toContain(
+      'causeway_refused_total{status="503",reason="late"} 2',
+    );
   });
 
-  it('lets one find out where the prediction is old: nobody is refused for ever', async () => {
+  it('lets one a second find out: what was slow for a moment is not refused for long', async () => {
+    const router = routerUnderTest();
+    const slow = (ms: number) => () => {
+      router.pass(ms);
+      return json({});
+    };
+    const ask = () => router.infer({ [DEADLINE]: '2000', [TARGET]: 'cloud-only' });
+    router.answers.cloud = slow(20);
+    for (let i = 0; i < 40; i++) expect((await ask()).status).toBe(200);
+    router.answers.cloud = slow(2_700);
+    while ((await ask()).status === 200);
+    router.answers.cloud = slow(20);
+    const answers: string[] = [];
+    // At 20 requests a second.
+    for (let i = 0; i < 60; i++) {
+      router.pass(50);
+      answers.push(said(await ask()));
+    }
+    expect(answers[0]).toBe('503 null late');
+    const first = answers.indexOf('200 cloud probe');
+    expect(first).toBeLessThan(21);
+    expect(new Set(answers.slice(first + 1))).toEqual(new Set(['200 cloud only-target']));
+  });
+
+  it('one that is late finds out about a target that was left alone, and no other is let through for that', async () => {
     const router = routerUnderTest();
     await learned(router);
     router.answers.edge = () => json({});
-    expect((await router.infer({ [DEADLINE]: '500', [TARGET]: 'edge' })).status).toBe(503);
-    router.pass(10_001);
-    for (let i = 0; i < 8; i++)
-      expect((await router.infer({ [DEADLINE]: '500', [TARGET]: 'edge' })).status).toBe(200);
+    for (let i = 0; i < 12; i++) {
+      router.pass(1_000);
+      await router.infer({ [TARGET]: 'edge' });
+    }
+    router.answers.edge = () => {
+      router.pass(1_000);
+      return json({});
+    };
+    for (let i = 0; i < 40; i++) await router.infer({ [TARGET]: 'edge' });
+    let done = () => {};
+    router.answers.cloud = () => new Promise((resolve) => (done = () => resolve(json({}))));
+    const [edge, cloud] = [router.seen.edge.length, router.seen.cloud.length];
+    const all = await Promise.all(Array.from({ length: 30 }, () => router.infer({ [DEADLINE]: '700' })));
+    const count = (one: number) => all.filter(({ status }) => status === one).length;
+    expect([count(503), count(504)]).toEqual([29, 1]);
+    expect(all.find(({ status }) => status === 504)!.headers.get('server-timing')).toMatch(
+      /cloud;dur=[67][\d.]+;desc="timeout, /,
+    );
+    expect([router.seen.edge.length - edge, router.seen.cloud.length - cloud]).toEqual([0, 1]);
+    // It is let finish, and heard.
+    router.pass(10);
+    done();
+    await expect
+      .poll(async () => (await router.ask('/metrics')).text())
+      .toContain('causeway_attempts_total{target="cloud",result="answered"} 2');
   });
+});
+
+it('a request that has no time left when it is there is told so: by its reason, its time, and in the metrics', async () => {
+  const router = routerUnderTest();
+  const response = await router.ask('/v2/models/m/infer', {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', [DEADLINE]: '20' },
+    body: new ReadableStream({
+      pull(controller) {
+        router.pass(50);
+        controller.enqueue(new TextEncoder().encode('{}'));
+        controller.close();
+      },
+    }),
+    duplex: 'half',
+  });
+  expect(said(response)).toBe('504 null deadline');
+  expect(response.headers.get('server-timing')).toMatch(/^route;dur=\d{2}[\d.]*$/);
+  expect(await response.json()).toMatchObject({ code: 'deadline_exceeded', field: DEADLINE });
+  expect(await (await router.ask('/metrics')).text()).toContain(
+    'causeway_refused_total{status="504",reason="deadline"} 1',
+  );
+  expect([...router.seen.edge, ...router.seen.cloud]).toEqual([]);
 });
 
 describe('bounded queues', () => {

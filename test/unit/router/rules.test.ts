@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { TOLD_HEADER } from '../../../core/contracts/headers.ts';
 import { tell, type Told } from '../../../core/routing/told.ts';
+import { KNOWN_MS } from '../../../functions/router/rules.ts';
 import { CLOUD_URL, hang, json, refuse, routerUnderTest, type RouterUnderTest } from './stand-ins.ts';
 
 const TARGET = 'x-causeway-target';
@@ -81,17 +82,17 @@ describe('an exclusion of the release', () => {
 });
 
 describe('asking for rules', () => {
-  it('is for the first request of a model, and when nothing was heard for a minute', async () => {
+  it('is for the first request of a model, and when nothing was heard for a second', async () => {
     const router = routerUnderTest();
     const asked = countAsked(router);
     for (let i = 0; i < 3; i++) await router.infer();
     expect(asked).toEqual(['http://inference']);
-    router.pass(59_000);
+    router.pass(KNOWN_MS - 500);
     await router.infer();
-    router.pass(59_000);
+    router.pass(KNOWN_MS - 500);
     await router.infer();
     expect(asked.length).toBe(1);
-    router.pass(61_000);
+    router.pass(KNOWN_MS);
     await router.infer();
     expect(asked.length).toBe(2);
     await router.ask('/v2/models/m/versions/2/infer?a=b', {

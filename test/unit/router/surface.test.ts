@@ -304,7 +304,7 @@ describe('metrics', () => {
         'causeway_requests_total{target="edge",reason="no-estimate",status="200"} 1',
         'causeway_requests_total{target="cloud",reason="fallback",status="200"} 1',
         'causeway_requests_total{target="cloud",reason="pinned",status="504"} 1',
-        'causeway_refused_total{status="400"} 1',
+        'causeway_refused_total{status="400",reason="other"} 1',
         'causeway_attempts_total{target="edge",result="failed"} 1',
         'causeway_attempts_total{target="cloud",result="timeout"} 1',
         'causeway_fallbacks_total{from="edge",to="cloud"} 1',

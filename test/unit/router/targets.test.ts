@@ -116,7 +116,13 @@ describe('regions', () => {
     expect(await none.json()).toMatchObject({
       code: 'unprocessable',
       error: expect.stringMatching(/cloud.*1.99 millionths/),
+      field: TARGET,
     });
+    const fieldOf = async (headers: Record<string, string>) =>
+      ((await (await router.infer(headers)).json()) as { field?: string }).field;
+    expect(await fieldOf({ [TARGET]: 'cloud-only', [EXCLUDE]: 'cloud-eu,cloud-us', [CEILING]: '9' })).toBe(
+      EXCLUDE,
+    );
   });
 });
 

@@ -1,11 +1,11 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BELIEVED_MS, refusal } from '../../../core/routing/admission.ts';
+import { admission, BELIEVED_MS, TRY_EVERY_MS } from '../../../core/routing/admission.ts';
 import { predict } from '../../../core/routing/policy.ts';
 import { ask, cloud, edge, free, NOW, several, variants } from './snapshots.ts';
 
 const unknown = { latencyMs: null, learnedAt: null, answeredAt: null };
-const old = { answeredAt: NOW - BELIEVED_MS - 1 };
+const old = { answeredAt: NOW - TRY_EVERY_MS };
 
 describe('a request', () => {
   it.each([
@@ -47,15 +47,50 @@ describe('a request', () => {
       { deadlineMs: 9 },
       { kind: 'late' },
     ],
-    ['late, but that is long ago', [edge(old)], { deadlineMs: 9 }, undefined],
     [
-      'late, long ago, and somebody is finding out',
+      'late, but that was a second ago',
+      [edge(old)],
+      { deadlineMs: 9 },
+      { kind: 'try', target: { id: 'edge' } },
+    ],
+    [
+      'late, a second ago, and somebody is finding out',
       [edge({ ...old, inFlight: 1 })],
       { deadlineMs: 9 },
       { kind: 'late' },
     ],
+    [
+      'late, a second ago, and somebody found out since',
+      [edge({ ...old, copiedAt: NOW - TRY_EVERY_MS + 1 })],
+      { deadlineMs: 9 },
+      { kind: 'late' },
+    ],
+    [
+      'late by that much that tries would take the lane from others',
+      [edge({ ...old, latencyMs: 300 })],
+      { deadlineMs: 9 },
+      { kind: 'late' },
+    ],
+    [
+      'late here, old news there: that one finds out, whatever the policy would say',
+      [edge({ latencyMs: 10 }), cloud({ ...old, latencyMs: 300, lanes: 32 })],
+      { deadlineMs: 9 },
+      { kind: 'try', target: { id: 'cloud' } },
+    ],
+    [
+      'old news everywhere: the quicker one',
+      [edge({ ...old, latencyMs: 30 }), cloud({ ...old, latencyMs: 20 })],
+      { deadlineMs: 9 },
+      { kind: 'try', target: { id: 'cloud' } },
+    ],
+    [
+      'has its trial under way',
+      [edge({ ...old, health: 'half-open', trialUnderWay: true })],
+      { deadlineMs: 9 },
+      { kind: 'late' },
+    ],
   ] as const)('%s', (_, targets, request, expected) => {
-    const refused = refusal(ask(request), targets, NOW);
+    const refused = admission(ask(request), targets, NOW);
     if (expected === undefined) expect(refused).toBeUndefined();
     else expect(refused).toMatchObject(expected);
   });
@@ -65,7 +100,7 @@ describe('properties', () => {
   it('never refuses what a healthy target with room is predicted to answer in time, and refuses the rest', () => {
     fc.assert(
       fc.property(free, several, (request, targets) => {
-        const refused = refusal(request, targets, NOW);
+        const refused = admission(request, targets, NOW);
         const there = targets.filter(({ health }) => health !== 'ejected');
         const isRoom = there.some(({ inFlight, limit }) => inFlight < limit);
         const inTime = there.some((each) => {
@@ -75,6 +110,11 @@ describe('properties', () => {
         if (inTime || there.length === 0) expect(refused).toBeUndefined();
         if (there.length > 0 && !isRoom) expect(refused?.kind).toBe('full');
         if (refused === undefined) return;
+        if (refused.kind === 'try') {
+          expect(there).toContain(refused.target);
+          expect(refused.target.inFlight).toBeLessThan(refused.target.lanes);
+          return;
+        }
         expect(refused.retryAfterMs).toBeGreaterThanOrEqual(1_000);
         expect(refused.retryAfterMs).toBeLessThanOrEqual(30_000);
       }),
@@ -88,26 +128,26 @@ describe('properties', () => {
         const [request, targets, less, more] = given;
         // Of the same knowledge: a guess at an idle target is another matter.
         const known = targets.map((each) => ({ ...each, answeredAt: NOW }));
-        if (refusal(request, known, NOW) !== undefined) return;
+        if (admission(request, known, NOW) !== undefined) return;
         const longer = { ...request, deadlineMs: request.deadlineMs + more };
-        expect(refusal(longer, known, NOW)).toBeUndefined();
+        expect(admission(longer, known, NOW)).toBeUndefined();
         const lighter = known.map((each) => ({
           ...each,
           inFlight: Math.max(0, each.inFlight - less),
           parts: each.parts && { ...each.parts, queue: each.parts.queue / 2 },
         }));
-        expect(refusal(request, lighter, NOW)).toBeUndefined();
+        expect(admission(request, lighter, NOW)).toBeUndefined();
       }),
       { numRuns: 300 },
     );
   });
 
-  it('starves nobody: what is refused is let through when the target is idle and nothing was heard for a while', () => {
+  it('starves nobody: what is refused is tried when a target is idle and nothing was heard of it for a while', () => {
     fc.assert(
       fc.property(free, several, (request, targets) => {
         const later = NOW + BELIEVED_MS + 1;
-        const idle = targets.map((each) => ({ ...each, inFlight: 0 }));
-        expect(refusal(request, idle, later)).toBeUndefined();
+        const idle = targets.map((each) => ({ ...each, inFlight: 0, trialUnderWay: false }));
+        expect([undefined, 'try']).toContain(admission(request, idle, later)?.kind);
       }),
     );
   });

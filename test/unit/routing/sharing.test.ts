@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { SHARED_BYTES, SHARED_MODELS, type Summary, Telling, Told } from '../../../core/contracts/sharing.ts';
+import { HELD_MS } from '../../../core/routing/announced.ts';
 import { CONSECUTIVE_FAILURES, healthAt } from '../../../core/routing/ejection.ts';
 import {
   type Gathering,
@@ -206,6 +207,17 @@ describe('the gathering of a point of presence', () => {
     expect(many.size).toBe(ISOLATES);
     expect(many.has(telling(8, 1, {}).isolate)).toBe(false);
     expect(many.has(telling(9, 1, {}).isolate)).toBe(true);
+  });
+
+  it('tells of each model the newest release that was announced, so much older, and none that is past', () => {
+    const release = (number: number, ageMs: number) => ({
+      m: { release: number, exclude: ['cloud'], ageMs },
+    });
+    let all = heard(NOBODY, { ...telling(1, 1, {}), announced: release(7, 0) }, 0);
+    all = heard(all, { ...telling(2, 1, {}), announced: release(8, 500) }, 1_000);
+    expect(toldTo(all, 'x', 2_000).announced).toEqual(release(8, 1_500));
+    expect(toldTo(all, telling(2, 1, {}).isolate, 2_000).announced).toEqual(release(7, 2_000));
+    expect(toldTo(all, 'x', 501 + HELD_MS).announced).toBeUndefined();
   });
 
   it('takes only what the contract allows', () => {
