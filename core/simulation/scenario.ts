@@ -70,7 +70,7 @@ export const Traffic = z.strictObject({
   pin: z.enum(PLACES).optional(),
   /**
    * Requests a second over time: between two points the rate goes in a straight line. `poisson`: independent arrivals;
-   * `regular`: evenly spaced, as sensors and cameras send.
+   * `regular`: as evenly spaced as the rate is, as one sensor or camera sends.
    */
   rate: z
     .array(z.tuple([Time, z.number().min(0)]))
