@@ -5,7 +5,8 @@ import { rateAt } from '../../../core/simulation/rate.ts';
 import { reportOf } from '../../../core/simulation/report.ts';
 import type { Outcome } from '../../../core/simulation/router.ts';
 import { type Contender, simulate } from '../../../core/simulation/run.ts';
-import { parseScenario, type Scenario, type ScenarioFile } from '../../../core/simulation/scenario.ts';
+import { parseScenario } from '../../../core/simulation/parse.ts';
+import type { Scenario, ScenarioFile } from '../../../core/simulation/scenario.ts';
 
 const scenarioOf = (fields: Partial<ScenarioFile>): Scenario =>
   parseScenario({
