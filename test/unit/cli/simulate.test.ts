@@ -46,7 +46,7 @@ describe.concurrent('causeway simulate', () => {
 
   test('a plot that cannot be written is refused before anything is computed', async () => {
     // A day of many requests would take minutes.
-    const long = { ...scenario, seconds: 86_400, traffic: [{ rate: [[0, 11]] }] };
+    const long = { ...scenario, seconds: 86_400, traffic: [{ rate: [[0, 5]] }] };
     const { code, out, error } = await simulate(long, '--svg', join(folder, 'no', 'plot.svg'));
     expect({ code, out }).toEqual({ code: 2, out: '' });
     expect(error).toBe(
@@ -65,6 +65,6 @@ describe.concurrent('causeway simulate', () => {
   test('a rate that nobody can hold is one line, and names its field', async () => {
     const { code, error } = await simulate({ ...scenario, traffic: [{ rate: [[0, 1e9]] }] });
     expect(code).toBe(2);
-    expect(error).toMatch(/^causeway: scenario: traffic\.0\.rate: [^\n]*at most 1000000 are simulated\n$/);
+    expect(error).toMatch(/^causeway: scenario: traffic\.0\.rate: [^\n]*at most 500000 are simulated\n$/);
   });
 });

@@ -93,7 +93,7 @@ describe('scenario files', () => {
     [
       'more than can be held',
       { traffic: [{ rate: [[0, 1]] }, { rate: [[0, 1e9]] }] },
-      /traffic\.1\.rate: .*at most 1000000/,
+      /traffic\.1\.rate: .*at most 500000/,
     ],
     [
       'a pin to nowhere',
