@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { boundedMap } from '../../core/bounded-map.ts';
-import type { JobList, JobView } from '../../core/contracts/job.ts';
+import { type JobList, JobListQuery, type JobView, LISTED_JOBS } from '../../core/contracts/job.ts';
 import { parse } from '../../core/contracts/parse.ts';
 import { JobId } from '../../core/contracts/primitives.ts';
 import { TimelineQuery } from '../../core/contracts/timeline.ts';
@@ -19,8 +19,6 @@ import { jobEvents } from './events.ts';
 import { jsonBody } from './json-body.ts';
 import type { ApiEnvironment } from './request-log.ts';
 
-/** Jobs on the one page that `GET /v1/jobs` answers. */
-const LISTED_JOBS = 50;
 /** Histories of jobs a warm function keeps, so that each look reads only what is new. */
 const KEPT_HISTORIES = 200;
 
@@ -44,7 +42,8 @@ export function jobRoutes(context: ApiContext): Hono<ApiEnvironment> {
 
   return new Hono<ApiEnvironment>()
     .get('/', async (c) => {
-      const jobs = await Promise.all((await newestJobs(store, LISTED_JOBS)).map(view));
+      const { limit = LISTED_JOBS } = parse<JobListQuery>(JobListQuery, c.req.query());
+      const jobs = await Promise.all((await newestJobs(store, limit)).map(view));
       return c.json({ jobs: jobs.map(listed) });
     })
     .post('/', async (c) => {

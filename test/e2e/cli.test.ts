@@ -287,7 +287,7 @@ describe('causeway', () => {
     [
       'words for a model that is not there',
       ['models', 'set', 'nope', '--cascade', 'off'],
-      /no channel stable/,
+      /no model nope/,
     ],
   ];
   test.concurrent.each(wrong)('refuses %s with exit code 2', async (_name, args, message) => {
