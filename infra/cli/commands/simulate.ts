@@ -84,8 +84,19 @@ async function scenarioText(name: string): Promise<string> {
 }
 
 const HEADER = [
-  ...['LOAD', 'POLICY', 'MEAN MS', 'P50', 'P95', 'P99', 'P99.9'],
-  ...['MISSED', 'REFUSED', 'HEDGED', 'EXTRA', 'OBJECTIVE', 'SHARES'],
+  'LOAD',
+  'POLICY',
+  'MEAN MS',
+  'P50',
+  'P95',
+  'P99',
+  'P99.9',
+  'MISSED',
+  'REFUSED',
+  'HEDGED',
+  'EXTRA',
+  'OBJECTIVE',
+  'SHARES',
 ] as const;
 
 function tableOf(scenario: Scenario, rows: readonly Row[]): string {
