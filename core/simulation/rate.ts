@@ -41,7 +41,8 @@ export function evenTimes(rate: Rate, endMs: number, phase: number): number[] {
     for (; left < requests; left += 1) {
       // perMs·x + slope·x²/2 = left, in the form that divides by no slope of 0 and subtracts nothing alike.
       const root = Math.sqrt(Math.max(0, perMs * perMs + 2 * slope * left));
-      const after = left === 0 ? 0 : (2 * left) / (perMs + root);
+      // Both are 0 at the very beginning of a rise from 0.
+      const after = perMs + root === 0 ? 0 : (2 * left) / (perMs + root);
       times.push(Math.min(fromMs + after, toMs));
     }
     left -= requests;

@@ -85,8 +85,9 @@ export async function startInference(): Promise<InferenceFixture> {
       log: () => {},
     });
     undo.push(() => target.stop());
-    const { url, stop } = await startFunctionUrl({ target });
-    undo.push(() => stop());
+    const functionUrl = await startFunctionUrl({ target });
+    undo.push(() => functionUrl.stop());
+    const { url } = functionUrl;
     return {
       name: 'cloud',
       url,

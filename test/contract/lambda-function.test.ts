@@ -237,7 +237,7 @@ describe('concurrency', () => {
     const running = four().map((step) => call(together, { do: step }));
     expect(together.free()).toBe(0);
     expect(await together.invoke({ do: 'echo' }, { queue: false })).toEqual({ kind: 'throttled' });
-    expect((await Promise.all(running)).toSorted()).toEqual([1, 2, 3, 4]);
+    expect(new Set(await Promise.all(running))).toEqual(new Set([1, 2, 3, 4]));
     expect(together.stats()).toMatchObject({ environments: 1, busy: 0, coldStarts: 1 });
     expect(together.free()).toBe(4);
   });

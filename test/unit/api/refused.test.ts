@@ -5,7 +5,7 @@ import { memoryStore } from '../memory-store.ts';
 
 const api = createApi({
   store: memoryStore(),
-  queue: { send: () => Promise.resolve() } as never,
+  queue: { send: () => Promise.resolve() },
   deadLetters: { exhume: () => Promise.resolve(0) },
   depths: {} as never,
   now: () => new Date(0),
