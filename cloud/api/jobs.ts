@@ -1,6 +1,6 @@
 import { Hono } from 'hono';
 import { boundedMap } from '../../core/bounded-map.ts';
-import type { JobList, JobView } from '../../core/contracts/job.ts';
+import { type JobList, JobListQuery, type JobView, LISTED_JOBS } from '../../core/contracts/job.ts';
 import { parse } from '../../core/contracts/parse.ts';
 import { JobId } from '../../core/contracts/primitives.ts';
 import { TimelineQuery } from '../../core/contracts/timeline.ts';
@@ -20,8 +20,6 @@ import { jobEvents } from './events.ts';
 import { jsonBody } from './json-body.ts';
 import type { ApiEnvironment } from './request-log.ts';
 
-/** Jobs on the one page that `GET /v1/jobs` answers. */
-const LISTED_JOBS = 50;
 /** Histories of jobs a warm function keeps, so that each look reads only what is new. */
 const KEPT_HISTORIES = 200;
 
@@ -45,7 +43,8 @@ export function jobRoutes(context: ApiContext): Hono<ApiEnvironment> {
 
   return new Hono<ApiEnvironment>()
     .get('/', async (c) => {
-      const newest = await newestJobs(store, LISTED_JOBS);
+      const { limit = LISTED_JOBS } = parse<JobListQuery>(JobListQuery, c.req.query());
+      const newest = await newestJobs(store, limit);
       const jobs = new Map<string, JobView>();
       const faults = await forEachJob(newest, async (job) => void jobs.set(job, await view(job)));
       // Specs and index expire each by a rule of its own: what is not found is no job any more.

@@ -1,6 +1,9 @@
 import { Fault } from '../../core/errors.ts';
 
-/** @throws Fault `unsupported_media_type`, `invalid` */
+/**
+ * Every body of this API is a JSON object.
+ * @throws Fault `unsupported_media_type`, `invalid` with the field `body`
+ */
 export async function jsonBody(request: {
   header(name: string): string | undefined;
   text(): Promise<string>;
@@ -12,9 +15,13 @@ export async function jsonBody(request: {
       `content-type: must be application/json, is ${type || 'missing'}`,
     );
   }
+  let body: unknown;
   try {
-    return JSON.parse(await request.text());
+    body = JSON.parse(await request.text());
   } catch (cause) {
-    throw new Fault('invalid', 'body: must be JSON', { cause });
+    throw new Fault('invalid', 'body: must be JSON', { field: 'body', cause });
   }
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw new Fault('invalid', 'body: must be a JSON object', { field: 'body' });
+  return body;
 }

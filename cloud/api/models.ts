@@ -25,7 +25,9 @@ export function modelRoutes({ store, now }: ApiContext): Hono {
     .post('/:model/releases', async (c) => {
       const model = c.req.param('model');
       const request = parse(ReleaseRequest, await jsonBody(c.req));
-      const release = await rerelease(store, { model: parse(Name, model), ...request }, now());
+      if (!Name.safeParse(model).success)
+        throw new Fault('not_found', `no model ${model}`, { field: 'model' });
+      const release = await rerelease(store, { model, ...request }, now());
       return c.json({ model, channel: request.channel, release }, 201);
     })
     .post('/:model/channels/:channel', async (c) => {

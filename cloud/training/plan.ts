@@ -41,7 +41,7 @@ async function writePlan(context: FleetContext, { job, spec }: AcceptedJob): Pro
   const rows = manifest.splits[spec.splits.train]?.rows ?? 0;
   const given = decodeModel(await getBlob(store, spec.model.graph));
   const model = initializeParameters(given, spec.parameters.initialize, spec.seed);
-  if (spec.release.cascade !== undefined) checkCascade(spec.release.cascade, model, spec.loss);
+  if (spec.release.cascade !== undefined) checkCascade(spec.release.cascade, model, spec.loss, 'release.');
   const column = (tensor: string) => {
     const described = manifest.tensors[tensor];
     if (described === undefined) throw new Fault('unprocessable', `the dataset has no tensor ${tensor}`);

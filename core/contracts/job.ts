@@ -8,7 +8,17 @@ import { OptimizationFields } from './optimizer.ts';
 import { LimitFields, LimitName } from './limits.ts';
 import { LoraSpec } from './lora.ts';
 import { ParametersSpec } from './parameters.ts';
-import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, Traceparent, V1 } from './primitives.ts';
+import {
+  JobId,
+  Metrics,
+  Name,
+  Ordinal,
+  Sha256,
+  Timestamp,
+  Traceparent,
+  V1,
+  wholeText,
+} from './primitives.ts';
 import { OmittedVariants } from './release.ts';
 import { RoutingDefaults } from './routing-defaults.ts';
 import { CompressionSpec, StrategySpec } from './strategy.ts';
@@ -341,3 +351,7 @@ export const JobList = z.strictObject({
   unreadable: z.array(z.strictObject({ job: z.string(), error: z.string(), code: z.string() })).optional(),
 });
 export type JobList = z.infer<typeof JobList>;
+/** Jobs on the one page that is answered, at most. */
+export const LISTED_JOBS = 50;
+export const JobListQuery = z.strictObject({ limit: wholeText(1, LISTED_JOBS).optional() });
+export type JobListQuery = z.infer<typeof JobListQuery>;

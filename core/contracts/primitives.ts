@@ -25,6 +25,16 @@ export const Traceparent = z
   .string()
   .regex(/^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/, 'must be a W3C traceparent of version 00');
 
+/** A whole number as a query has it: digits. Both bounds are included. */
+export const wholeText = (least: number, most: number) => {
+  const range = `must be a whole number of ${least} to ${most}`;
+  return z
+    .string()
+    .regex(/^\d{1,9}$/, range)
+    .transform(Number)
+    .refine((n) => n >= least && n <= most, range);
+};
+
 /** Every stored JSON object and message says which version of its schema it has. */
 export const V1 = z.literal(1);
 

@@ -105,6 +105,7 @@ export const ReleaseRequest = z
     cascade: CascadeSpec.nullable().optional(),
   })
   .refine(({ routing, cascade }) => routing !== undefined || cascade !== undefined, {
+    path: ['body'],
     message: 'must say routing, cascade or both',
   });
 /** Its answer. */

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import { FanOutKind } from './fan-out.ts';
 import { JobStatus } from './job.ts';
-import { JobId, Timestamp } from './primitives.ts';
+import { JobId, Timestamp, wholeText } from './primitives.ts';
 
 /** Rounds or parts of one page where nobody says how many, and the most bars of one: an answer stays below half a megabyte. */
 export const TIMELINE_PAGE = { rounds: 16, parts: 200, bars: 2_000 } as const;
@@ -100,19 +100,9 @@ export type FanOutTimeline = z.infer<typeof FanOutTimeline>;
 export const JobTimeline = z.discriminatedUnion('kind', [TrainTimeline, FanOutTimeline]);
 export type JobTimeline = z.infer<typeof JobTimeline>;
 
-/** As a query has it: digits. */
-const whole = (least: number, most: number) => {
-  const range = `must be a whole number of ${least} to ${most}`;
-  return z
-    .string()
-    .regex(/^\d{1,9}$/, range)
-    .transform(Number)
-    .refine((n) => n >= least && n <= most, range);
-};
-
 /** Left out, `first` is such that the page ends with what is newest. A page may be shorter than `limit`. */
 export const TimelineQuery = z.strictObject({
-  first: whole(0, 999_999_999).optional(),
-  limit: whole(1, 1_000).optional(),
+  first: wholeText(0, 999_999_999).optional(),
+  limit: wholeText(1, 1_000).optional(),
 });
 export type TimelineQuery = z.infer<typeof TimelineQuery>;

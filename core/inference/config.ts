@@ -81,7 +81,7 @@ export const CLOUD_CONFIG: InferenceConfig = {
   sessionBytes: 1024 * MIB,
   freshness: { backgroundAfterMs: 2_500, blockAfterMs: 2_500 },
   variants: ['fp32'],
-  // Lambda gives an environment one request at a time unless it is configured otherwise: then there is no one to wait for.
+  // Lambda gives an environment one request at a time: there is no one to wait for then. Who gives it more: docs/serving.md.
   batching: { maxRows: 32, maxBytes: 4 * MIB, maxDelayMs: 5, worthWaitingBytes: 0, variants: ['fp32'] },
   queueLimit: 256,
 };

@@ -6,10 +6,10 @@ import { releaseKey } from '../contracts/keys.ts';
 import { parse } from '../contracts/parse.ts';
 import { Release } from '../contracts/release.ts';
 import { Fault } from '../errors.ts';
-import { judgedOutput } from '../routing/cascade/judge.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { append } from '../storage/sequence.ts';
 import { currentChannel, moveChannel } from './channels.ts';
+import { checkReleasedCascade, checkRouting } from './fitting.ts';
 import { getRelease } from './releases.ts';
 
 export interface Rerelease {
@@ -25,7 +25,8 @@ export interface Rerelease {
 /**
  * Where the release says that already no other one is written, so that asking twice is asking once.
  * @returns the number of the release that the channel points to now
- * @throws Fault `unprocessable` naming the field: there is no such release, or no output for the cascade to judge
+ * @throws Fault `not_found` where there is no such model, `unprocessable` naming the field: there is no such release,
+ *   or what it is to say cannot be done (fitting.ts)
  */
 export async function rerelease(store: ObjectStore, asked: Rerelease, now: Date): Promise<number> {
   const { model, channel } = asked;
@@ -33,7 +34,8 @@ export async function rerelease(store: ObjectStore, asked: Rerelease, now: Date)
   // null speaks, and says that there is none.
   const routing = asked.routing === undefined ? before.routing : (asked.routing ?? undefined);
   const cascade = asked.cascade === undefined ? before.cascade : (asked.cascade ?? undefined);
-  if (cascade !== undefined) judgedOutput(cascade, before.signature.outputs);
+  if (asked.routing) checkRouting(asked.routing, before);
+  if (asked.cascade) await checkReleasedCascade(store, asked.cascade, before);
   const { routing: _routing, cascade: _cascade, ...files } = before;
   const says = {
     ...(routing === undefined ? {} : { routing }),
@@ -59,6 +61,7 @@ export async function rerelease(store: ObjectStore, asked: Rerelease, now: Date)
 
 async function releaseBefore(store: ObjectStore, { model, channel, from }: Rerelease): Promise<Release> {
   const number = from ?? (await currentChannel(store, model, channel))?.release;
+  if (number === undefined || from !== undefined) await checkModel(store, model);
   if (number === undefined) {
     const message = `channel: ${model} has no channel ${channel}; from must name a release`;
     throw new Fault('unprocessable', message, { field: 'channel' });
@@ -67,6 +70,11 @@ async function releaseBefore(store: ObjectStore, { model, channel, from }: Rerel
   if (release === undefined)
     throw new Fault('unprocessable', `from: ${model} has no release ${number}`, { field: 'from' });
   return release;
+}
+
+async function checkModel(store: ObjectStore, model: string): Promise<void> {
+  if ((await getRelease(store, model, 1)) === undefined)
+    throw new Fault('not_found', `no model ${model}`, { field: 'model' });
 }
 
 type Said = Pick<Release, 'routing' | 'cascade'>;

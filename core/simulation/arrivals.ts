@@ -2,6 +2,7 @@
 import { createRandom } from '../random.ts';
 import type { RouteRequest } from '../routing/policy.ts';
 import { draw, meanOf } from './distribution.ts';
+import { evenTimes, rateAt } from './rate.ts';
 import type { Scenario, SimulatedTarget, Traffic } from './scenario.ts';
 
 /** One request's fate at one target. */
@@ -26,32 +27,19 @@ export interface Arrival extends Pick<RouteRequest, 'model' | 'bytes' | 'pin' | 
 /** Streams of random numbers, so that a change of one thing leaves the others as they are. */
 const STREAM = { arrivals: 1, requests: 2, draws: 3 } as const;
 
-/** Times by thinning (Lewis & Shedler 1979) of a Poisson process of the highest rate, or evenly spaced. */
+/** Times by thinning (Lewis & Shedler 1979) of a Poisson process of the highest rate, or as even as the rate is. */
 function timesOf({ rate, arrivals, trace }: Traffic, endMs: number, random: ReturnType<typeof createRandom>) {
   if (rate === undefined) return (trace ?? []).filter((at) => at < endMs);
+  if (arrivals === 'regular') return evenTimes(rate, endMs, random.uniform());
   const perMs = (at: number) => rateAt(rate, at) / 1000;
   const highest = Math.max(...rate.map(([, perSecond]) => perSecond)) / 1000;
   const times: number[] = [];
   if (highest === 0) return times;
-  if (arrivals === 'regular') {
-    for (let at = random.uniform() / highest; at < endMs; at += 1 / Math.max(perMs(at), highest / 1000))
-      times.push(at);
-    return times;
-  }
   for (let at = 0; ;) {
     at -= Math.log(1 - random.uniform()) / highest;
     if (at >= endMs) return times;
     if (random.uniform() * highest < perMs(at)) times.push(at);
   }
-}
-
-/** Requests a second at a time; before the first point and after the last the rate stays. */
-export function rateAt(rate: readonly (readonly [number, number])[], at: number): number {
-  const next = rate.findIndex(([time]) => time > at);
-  if (next === -1) return rate.at(-1)?.[1] ?? 0;
-  if (next === 0) return rate[0]![1];
-  const [[from, low], [to, high]] = [rate[next - 1]!, rate[next]!];
-  return low + ((high - low) * (at - from)) / (to - from);
 }
 
 /** All requests of a scenario in the order of their time. */

@@ -1,5 +1,6 @@
 /** Contenders beside each other under growing load, and the figures as a plot. */
 import { atLoad } from './load.ts';
+import { checkSize } from './parse.ts';
 import { type Figure, type Panel, plot } from './plot.ts';
 import { type Report, reportOf } from './report.ts';
 import { type Contender, simulate } from './run.ts';
@@ -17,8 +18,12 @@ export interface Comparison {
   readonly seed: number;
 }
 
-/** All contenders at the first load, then at the next: each sees the same requests. */
+/**
+ * All contenders at the first load, then at the next: each sees the same requests.
+ * @throws Fault `invalid`, before anything is computed, where one of the loads is too much to simulate
+ */
 export function* compare(scenario: Scenario, { contenders, loads, seed }: Comparison): Generator<Row> {
+  for (const load of loads) checkSize(scenario, load);
   for (const load of loads) {
     const loaded = atLoad(scenario, load);
     for (const contender of contenders)
@@ -26,9 +31,12 @@ export function* compare(scenario: Scenario, { contenders, loads, seed }: Compar
   }
 }
 
-/** Whether it does what the use asks for; undefined: nothing is asked. */
-export function meetsObjective({ objective }: Scenario, { p99Ms, missed }: Report): boolean | undefined {
-  if (objective === undefined) return undefined;
+/** Whether it does what the use asks for; undefined: nothing is asked, or nothing was measured. */
+export function meetsObjective(
+  { objective }: Scenario,
+  { requests, p99Ms, missed }: Report,
+): boolean | undefined {
+  if (objective === undefined || requests === 0) return undefined;
   return p99Ms <= (objective.p99Ms ?? Infinity) && missed <= (objective.missShare ?? 1);
 }
 
@@ -53,7 +61,7 @@ export function figureOf({ name, objective }: Scenario, rows: readonly Row[]): F
         series: contenders.map((contender) => ({
           name: contender,
           points: rows
-            .filter((row) => row.contender === contender)
+            .filter((row) => row.contender === contender && row.report.requests > 0)
             .map(({ load, report }): [number, number] => [load, report[key]]),
         })),
       };

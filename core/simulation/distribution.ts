@@ -1,28 +1,36 @@
 /** Distributions of times and sizes in scenario files. */
 import { z } from 'zod';
 import type { Random } from '../random.ts';
+import { kindsOf, noSuchKind } from './problem.ts';
 
 const Positive = z.number().positive();
 
-export const Distribution = z.union([
-  /** Always this. */
-  z.number().min(0),
-  z.discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('exponential'), mean: Positive }),
-    z.strictObject({ kind: z.literal('uniform'), low: z.number().min(0), high: Positive }),
-    /** ln x is normal with standard deviation `sigma`. */
-    z.strictObject({ kind: z.literal('lognormal'), median: Positive, sigma: Positive.max(4) }),
-    /** Normal, cut off below zero. */
-    z.strictObject({ kind: z.literal('normal'), mean: Positive, deviation: Positive }),
-    /** `usually`, but with probability `share` `rarely`: a heavy tail whose size is plain to see. */
-    z.strictObject({
-      kind: z.literal('mixture'),
-      usually: Positive,
-      rarely: Positive,
-      share: z.number().min(0).max(1),
-    }),
-  ]),
-]);
+const KINDS = [
+  z.strictObject({ kind: z.literal('exponential'), mean: Positive }),
+  z
+    .strictObject({ kind: z.literal('uniform'), low: z.number().min(0), high: Positive })
+    .refine(({ low, high }) => low <= high, { path: ['high'], message: 'must not be below low' }),
+  /** ln x is normal with standard deviation `sigma`. */
+  z.strictObject({ kind: z.literal('lognormal'), median: Positive, sigma: Positive.max(4) }),
+  /** Normal, cut off below zero. */
+  z.strictObject({ kind: z.literal('normal'), mean: Positive, deviation: Positive }),
+  /** `usually`, but with probability `share` `rarely`: a heavy tail whose size is plain to see. */
+  z.strictObject({
+    kind: z.literal('mixture'),
+    usually: Positive,
+    rarely: Positive,
+    share: z.number().min(0).max(1),
+  }),
+] as const;
+
+export const Distribution = z.union(
+  [
+    /** Always this. */
+    z.number().min(0),
+    z.discriminatedUnion('kind', KINDS, { error: noSuchKind(KINDS) }),
+  ],
+  { error: `must be a number, 0 or more, or an object whose kind is one of ${kindsOf(KINDS)}` },
+);
 export type Distribution = z.infer<typeof Distribution>;
 
 export function draw(distribution: Distribution, random: Random): number {

@@ -1,14 +1,14 @@
 /** Scenario files: who asks what of which targets, and what goes wrong. All times are milliseconds unless named. */
 import { z } from 'zod';
-import { Fault } from '../errors.ts';
 import { Name } from '../contracts/primitives.ts';
 import { PLACES } from '../routing/targets.ts';
 import { Distribution } from './distribution.ts';
+import { noSuchKind } from './problem.ts';
 
 const Time = z.number().min(0);
 
 /** Something that lasts from one time to another. */
-const Disturbance = z.discriminatedUnion('kind', [
+const DISTURBANCES = [
   /** Answers 5xx at once, this share of the requests. */
   z.strictObject({
     kind: z.literal('errors'),
@@ -22,7 +22,10 @@ const Disturbance = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('speed'), from: Time, to: Time, factor: z.number().positive() }),
   /** The round trip takes this much longer. */
   z.strictObject({ kind: z.literal('network'), from: Time, to: Time, extraMs: Time }),
-]);
+] as const;
+const Disturbance = z
+  .discriminatedUnion('kind', DISTURBANCES, { error: noSuchKind(DISTURBANCES) })
+  .refine(({ from, to }) => from < to, { path: ['to'], message: 'must be after from' });
 export type Disturbance = z.infer<typeof Disturbance>;
 
 export const SimulatedTarget = z.strictObject({
@@ -70,7 +73,7 @@ export const Traffic = z.strictObject({
   pin: z.enum(PLACES).optional(),
   /**
    * Requests a second over time: between two points the rate goes in a straight line. `poisson`: independent arrivals;
-   * `regular`: evenly spaced, as sensors and cameras send.
+   * `regular`: as evenly spaced as the rate is, as one sensor or camera sends.
    */
   rate: z
     .array(z.tuple([Time, z.number().min(0)]))
@@ -82,8 +85,8 @@ export const Traffic = z.strictObject({
 });
 export type Traffic = z.infer<typeof Traffic>;
 
-/** Checked by {@link parseScenario}. */
-const Scenario = z.strictObject({
+/** As far as a schema says it: the rest is checked by `parseScenario` in parse.ts. */
+export const Scenario = z.strictObject({
   v: z.literal(1).default(1),
   name: Name,
   about: z.string(),
@@ -112,41 +115,3 @@ const Scenario = z.strictObject({
 export type Scenario = z.infer<typeof Scenario>;
 /** As it is written. */
 export type ScenarioFile = z.input<typeof Scenario>;
-
-/**
- * @param file parsed JSON
- * @throws Fault `invalid` naming the field
- */
-export function parseScenario(file: unknown): Scenario {
-  const parsed = Scenario.safeParse(file);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    const field = issue?.path.join('.') ?? '';
-    throw invalid(`scenario: ${field}: ${issue?.message}`, field);
-  }
-  const targets = parsed.data.targets.flatMap(copiesOf);
-  const seen = new Set<string>();
-  for (const { id, discipline, cold } of targets) {
-    if (seen.has(id)) throw invalid(`scenario: targets: there are two called ${id}`, 'targets');
-    if (discipline === 'shared' && cold !== undefined)
-      throw invalid(`scenario: target ${id}: cold starts are of lanes, a shared target has none`, 'targets');
-    seen.add(id);
-  }
-  parsed.data.traffic.forEach(checkTraffic);
-  return { ...parsed.data, targets };
-}
-
-function copiesOf({ copies, ...target }: SimulatedTarget): SimulatedTarget[] {
-  if (copies === 1) return [{ ...target, copies }];
-  return Array.from({ length: copies }, (_, i) => ({ ...target, copies: 1, id: `${target.id}-${i + 1}` }));
-}
-
-function checkTraffic({ rate, trace }: Traffic, i: number): void {
-  const field = `traffic.${i}`;
-  if ((rate === undefined) === (trace === undefined))
-    throw invalid(`scenario: ${field}: must have either a rate or a trace`, field);
-  if (rate?.some(([at], k) => k > 0 && at < rate[k - 1]![0]) === true)
-    throw invalid(`scenario: ${field}.rate: its times must not go back`, field);
-}
-
-const invalid = (message: string, field: string) => new Fault('invalid', message, { field });

@@ -7,6 +7,7 @@ import { explainCommand } from './commands/explain.ts';
 import { gcCommand } from './commands/gc.ts';
 import { gradcheckCommand } from './commands/gradcheck.ts';
 import { gradientsCommand } from './commands/gradients.ts';
+import { hardExamplesCommand } from './commands/hard-examples.ts';
 import { importCommand } from './commands/import/command.ts';
 import { jobsCommand } from './commands/jobs.ts';
 import { modelsCommand } from './commands/models.ts';
@@ -31,6 +32,7 @@ const program = new Command('causeway')
   .addCommand(predictCommand())
   .addCommand(explainCommand())
   .addCommand(modelsCommand())
+  .addCommand(hardExamplesCommand())
   .addCommand(gcCommand())
   .addCommand(quantizeCommand())
   .addCommand(gradientsCommand())

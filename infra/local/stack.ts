@@ -54,6 +54,8 @@ export interface StackOptions {
   /** Of the Workers, and of the cloud's inference function: `NAME:VALUE` (variables.ts). */
   readonly variables?: readonly string[];
   readonly cloudVariables?: readonly string[];
+  /** Requests that one environment of the cloud's inference function takes at once; default 1, as on Lambda. */
+  readonly cloudConcurrency?: number;
   /** For fault tests: shorter than what suits people. Seconds. */
   readonly times?: {
     readonly visibilityS?: number;
@@ -118,13 +120,21 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       CAUSEWAY_DEAD_LETTER_URL: sqs.deadLetterQueueUrl,
     };
 
-    const lambda = (name: string, path: string, timeoutMs: number, maxConcurrency: number, extra = {}) => {
+    const lambda = (
+      name: string,
+      path: string,
+      timeoutMs: number,
+      maxConcurrency: number,
+      extra = {},
+      concurrencyPerEnvironment = 1,
+    ) => {
       const made = createFunction({
         name: `causeway-${name}`,
         handlerFile: handlerFile(path),
         environment: { ...environment, ...extra },
         timeoutMs,
         maxConcurrency,
+        concurrencyPerEnvironment,
         log,
         takeLine: (line, source) => lines.take(line, source),
       });
@@ -140,10 +150,14 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       ...token,
       CAUSEWAY_TASK_METRICS_URL: metrics.url,
     });
-    const inference = lambda('inference', 'inference', TIMEOUT_MS.inference, fleetSize, {
-      ...token,
-      ...ofCloud,
-    });
+    const inference = lambda(
+      'inference',
+      'inference',
+      TIMEOUT_MS.inference,
+      fleetSize,
+      { ...token, ...ofCloud },
+      options.cloudConcurrency,
+    );
     const stalled = times.stalledS === undefined ? {} : { CAUSEWAY_STALLED_SECONDS: String(times.stalledS) };
     const sweep = lambda('sweep', 'sweep', TIMEOUT_MS.sweep, 1, stalled);
 

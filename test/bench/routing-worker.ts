@@ -4,7 +4,7 @@ import { parentPort } from 'node:worker_threads';
 import { atLoad } from '../../core/simulation/load.ts';
 import { type Report, reportOf } from '../../core/simulation/report.ts';
 import { type Contender, simulate } from '../../core/simulation/run.ts';
-import { parseScenario } from '../../core/simulation/scenario.ts';
+import { parseScenario } from '../../core/simulation/parse.ts';
 import { scenarioFile } from '../../infra/cli/scenarios.ts';
 
 export interface Task {

@@ -14,7 +14,7 @@ import { createRandom } from '../../core/random.ts';
 import { meetsObjective, plotOf, type Row } from '../../core/simulation/compare.ts';
 import { parseLoads } from '../../core/simulation/load.ts';
 import type { Contender } from '../../core/simulation/run.ts';
-import { parseScenario } from '../../core/simulation/scenario.ts';
+import { parseScenario } from '../../core/simulation/parse.ts';
 import { percent, table } from '../../infra/cli/output.ts';
 import { scenarioFile } from '../../infra/cli/scenarios.ts';
 import type { Done, Task } from './routing-worker.ts';

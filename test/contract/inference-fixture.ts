@@ -36,6 +36,8 @@ export interface InferenceFixture {
   /** With the edge's token. */
   readonly cloud: Target;
   readonly cloudUrl: string;
+  /** Another cloud, whose one environment takes so many requests at once. */
+  startCloud(concurrencyPerEnvironment: number): Promise<Target>;
   stop(): Promise<void>;
 }
 
@@ -63,38 +65,47 @@ export async function startInference(): Promise<InferenceFixture> {
 
   const s3 = await startReadOnlyS3(store);
   undo.push(() => s3.stop());
-  const target = createFunction({
-    name: WORKER,
-    handlerFile: new URL('../../cloud/inference/handler.ts', import.meta.url),
-    environment: {
-      CAUSEWAY_BUCKET: BUCKET,
-      CAUSEWAY_TOKEN_SECRET: SECRET,
-      CAUSEWAY_S3_PATH_STYLE: '1',
-      AWS_ENDPOINT_URL_S3: s3.url,
-      AWS_REGION: 'us-east-1',
-      AWS_ACCESS_KEY_ID: 'local',
-      AWS_SECRET_ACCESS_KEY: 'local',
-    },
-    timeoutMs: 30_000,
-    maxConcurrency: 1,
-    log: () => {},
-  });
-  undo.push(() => target.stop());
-  const functionUrl = await startFunctionUrl({ target });
-  undo.push(() => functionUrl.stop());
+  async function startCloud(concurrencyPerEnvironment: number): Promise<Target & { readonly url: string }> {
+    const target = createFunction({
+      name: WORKER,
+      handlerFile: new URL('../../cloud/inference/handler.ts', import.meta.url),
+      environment: {
+        CAUSEWAY_BUCKET: BUCKET,
+        CAUSEWAY_TOKEN_SECRET: SECRET,
+        CAUSEWAY_S3_PATH_STYLE: '1',
+        AWS_ENDPOINT_URL_S3: s3.url,
+        AWS_REGION: 'us-east-1',
+        AWS_ACCESS_KEY_ID: 'local',
+        AWS_SECRET_ACCESS_KEY: 'local',
+      },
+      timeoutMs: 30_000,
+      maxConcurrency: 1,
+      concurrencyPerEnvironment,
+      queueWaitMs: 10_000,
+      log: () => {},
+    });
+    undo.push(() => target.stop());
+    const functionUrl = await startFunctionUrl({ target });
+    undo.push(() => functionUrl.stop());
+    const { url } = functionUrl;
+    return {
+      name: 'cloud',
+      url,
+      async fetch(path, init) {
+        const headers = new Headers(init?.headers);
+        headers.set('authorization', `Bearer ${await signToken(SECRET, Date.now())}`);
+        return fetch(url + path, { ...init, headers });
+      },
+    };
+  }
+  const cloud = await startCloud(1);
 
   return {
     store,
     edge: { name: 'edge', fetch: (path, init) => fetch(edgeUrl + path, init) },
-    cloud: {
-      name: 'cloud',
-      async fetch(path, init) {
-        const headers = new Headers(init?.headers);
-        headers.set('authorization', `Bearer ${await signToken(SECRET, Date.now())}`);
-        return fetch(functionUrl.url + path, { ...init, headers });
-      },
-    },
-    cloudUrl: functionUrl.url,
+    cloud,
+    cloudUrl: cloud.url,
+    startCloud,
     async stop() {
       for (const step of undo.toReversed()) await step();
     },

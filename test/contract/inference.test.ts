@@ -348,4 +348,36 @@ describe('the cloud function', () => {
       expect(await bare(headers)).toMatchObject({ status: 401, body: { code: 'unauthorized' } });
     expect((await fixture.cloud.fetch('/v2')).status).toBe(200);
   });
+
+  it('batches only where an environment takes several requests at once, as the local one may', async () => {
+    await releaseMlp(fixture.store, 'together', 31);
+    const own = (i: number) => (i % 3 === 0 ? 2 : 1);
+    const data = images(32);
+    const bodies = Array.from({ length: 16 }, (_, i) =>
+      JSON.stringify(request(data.subarray(2 * i * PIXELS, (2 * i + own(i)) * PIXELS))),
+    );
+    /** Rows of the runs that answered them, and the answers. */
+    const ask = (target: Target) =>
+      Promise.all(
+        bodies.map(async (body) => {
+          const response = await post(target, 'together', body);
+          expect(response.status, await response.clone().text()).toBe(200);
+          const [output] = ((await response.json()) as InferJson).outputs;
+          return { rows: Number(response.headers.get('x-causeway-batch')), data: output!.data };
+        }),
+      );
+    const alone = await ask(fixture.cloud);
+    expect(alone.map(({ rows }) => rows)).toEqual(bodies.map((_, i) => own(i)));
+
+    const cloud = await fixture.startCloud(16);
+    // The first find out whether rows change each other; how many meet in a run is a matter of time.
+    let together = await ask(cloud);
+    for (let wave = 0; wave < 50 && together.every(({ rows }, i) => rows === own(i)); wave++)
+      together = await ask(cloud);
+    expect(Math.max(...together.map(({ rows }) => rows))).toBeGreaterThan(2);
+    for (const [i, answer] of together.entries()) {
+      expect(answer.data).toHaveLength(own(i) * 10);
+      answer.data.forEach((value, at) => expect(value).toBeCloseTo(alone[i]!.data[at]!, 5));
+    }
+  });
 });

@@ -227,8 +227,50 @@ describe('concurrency', () => {
     await running;
   });
 
+  it('is of one invocation in an environment, unless more are allowed', async () => {
+    const four = () => Array.from({ length: 4 }, () => 'meet' as const);
+    const alone = create({ maxConcurrency: 1, queueWaitMs: 10_000 });
+    const met = await Promise.all(four().map((step) => call(alone, { do: step })));
+    expect(met).toEqual([1, 1, 1, 1]);
+    const together = create({ maxConcurrency: 1, concurrencyPerEnvironment: 4, queueWaitMs: 10_000 });
+    await together.warm(1);
+    const running = four().map((step) => call(together, { do: step }));
+    expect(together.free()).toBe(0);
+    expect(await together.invoke({ do: 'echo' }, { queue: false })).toEqual({ kind: 'throttled' });
+    expect(new Set(await Promise.all(running))).toEqual(new Set([1, 2, 3, 4]));
+    expect(together.stats()).toMatchObject({ environments: 1, busy: 0, coldStarts: 1 });
+    expect(together.free()).toBe(4);
+  });
+
+  it('goes to an idle environment first, then to a new one, then to the one with the fewest', async () => {
+    const target = create({ maxConcurrency: 2, concurrencyPerEnvironment: 2, queueWaitMs: 10_000 });
+    const wait = () => call(target, { do: 'wait', ms: 200 });
+    const places = await Promise.all(Array.from({ length: 4 }, wait));
+    const [one, two] = [...new Set(places)];
+    expect(places.filter((place) => place === one)).toHaveLength(2);
+    expect(places.filter((place) => place === two)).toHaveLength(2);
+    const [first, second] = await Promise.all([wait(), wait()]);
+    expect(first).not.toBe(second);
+  });
+
+  it('of several in an environment: what ends it fails them all, and what waits gets a new one', async () => {
+    const target = create({ maxConcurrency: 1, concurrencyPerEnvironment: 2, queueWaitMs: 10_000 });
+    await target.warm(1);
+    const waiting = target.invoke({ do: 'hang' });
+    const ending = target.invoke({ do: 'exit', code: 3 });
+    const next = call(target, { do: 'count' });
+    const error = {
+      errorType: 'Runtime.ExitError',
+      errorMessage: 'Runtime exited with error: exit status 3',
+    };
+    expect(await waiting).toEqual({ kind: 'failed', error });
+    expect(await ending).toEqual({ kind: 'failed', error });
+    expect(await next).toMatchObject({ invocations: 1 });
+  });
+
   it.each([
     ['timeoutMs', { timeoutMs: 0 }],
+    ['concurrencyPerEnvironment', { concurrencyPerEnvironment: 65 }],
     ['timeoutMs', { timeoutMs: 900_001 }],
     ['maxConcurrency', { maxConcurrency: 1.5 }],
   ])('refuses a bad %s', (field, options) => {

@@ -12,6 +12,9 @@ export type CascadeOverride = typeof CASCADE_OFF | Partial<CascadeRequest>;
 
 const KEYS = [...FILTER_NAMES, 'output', 'scores', 'large'] as const;
 
+/** Not all that `Number` reads: no 0x1, no Infinity. */
+const DECIMAL = /^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i;
+
 /**
  * @param field of the text, for the fault
  * @throws Fault `invalid`
@@ -28,6 +31,8 @@ export function parseCascade(text: string, field: string): CascadeOverride {
     const isFilter = FILTER_NAMES.some((name) => name === key);
     if (Object.hasOwn(said, isFilter ? 'filter' : key))
       throw bad(`${part.trim()} comes second; one is allowed`);
+    if (isFilter && !DECIMAL.test(value))
+      throw bad(`${key}: must be a decimal number from 0 to 1, is ${value}`);
     if (isFilter) Object.assign(said, { filter: key, threshold: Number(value) });
     else said[key] = key === 'large' ? largeOf(value) : value;
   }
@@ -39,7 +44,9 @@ export function parseCascade(text: string, field: string): CascadeOverride {
 
 function largeOf(text: string) {
   const at = text.indexOf('/');
-  return at === -1 ? { model: text } : { model: text.slice(0, at), version: Number(text.slice(at + 1)) };
+  if (at === -1) return { model: text };
+  const version = text.slice(at + 1);
+  return { model: text.slice(0, at), version: /^\d+$/.test(version) ? Number(version) : version };
 }
 
 /**

@@ -1,13 +1,16 @@
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { text as textOf } from 'node:stream/consumers';
 import { Command, InvalidArgumentError } from 'commander';
 import { Fault } from '../../../core/errors.ts';
 import { POLICY_NAMES } from '../../../core/routing/policies/table.ts';
 import { compare, meetsObjective, plotOf, type Row } from '../../../core/simulation/compare.ts';
 import { parseLoads } from '../../../core/simulation/load.ts';
 import { CLAIRVOYANTS, type Contender } from '../../../core/simulation/run.ts';
-import { parseScenario, type Scenario } from '../../../core/simulation/scenario.ts';
+import { parseScenario } from '../../../core/simulation/parse.ts';
+import type { Scenario } from '../../../core/simulation/scenario.ts';
 import { percent, printJson, table } from '../output.ts';
 import { listScenarios, scenarioFile } from '../scenarios.ts';
+import { checkWritable, writeText } from '../text-file.ts';
 import { wholeNumber } from './options.ts';
 
 const CONTENDERS: readonly Contender[] = [...POLICY_NAMES, ...CLAIRVOYANTS];
@@ -25,7 +28,7 @@ interface Options {
 export function simulateCommand(): Command {
   return new Command('simulate')
     .description('run routing policies on a scenario in virtual time')
-    .argument('[scenario]', 'a name, or a file; without it the scenarios there are')
+    .argument('[scenario]', 'a name, a file, or - for standard input; without it the scenarios there are')
     .option('--policies <names>', `some of ${CONTENDERS.join(', ')}`, contendersOf, CONTENDERS)
     .option('--load <factors>', 'times the rates of the scenario: 1, or 0.5,1, or 0.5..1.5:6', loadsOf, [1])
     .option('--seed <n>', 'the same seed gives the same figures', wholeNumber(0, 0xffff_ffff), 1)
@@ -35,8 +38,9 @@ export function simulateCommand(): Command {
       if (name === undefined) return list(options);
       const scenario = await readScenario(name);
       const { policies: contenders, load: loads, seed } = options;
+      if (options.svg !== undefined) await checkWritable(options.svg, 'svg');
       const rows: Row[] = [...compare(scenario, { contenders, loads, seed })];
-      if (options.svg !== undefined) await writeFile(options.svg, plotOf(scenario, rows));
+      if (options.svg !== undefined) await writeText(options.svg, plotOf(scenario, rows), 'svg');
       if (options.json === true) return printJson({ scenario: scenario.name, seed, rows });
       console.log(`${scenario.about}\n`);
       console.log(tableOf(scenario, rows));
@@ -55,18 +59,9 @@ async function list(options: Options): Promise<void> {
   );
 }
 
+/** @param name a name, a file, or `-` */
 async function readScenario(name: string): Promise<Scenario> {
-  const file = scenarioFile(name);
-  let text: string;
-  try {
-    text = await readFile(file, 'utf8');
-  } catch (cause) {
-    const known = (await listScenarios()).join(', ');
-    throw new Fault('invalid', `scenario ${name}: no such file; there are ${known}`, {
-      field: 'scenario',
-      cause,
-    });
-  }
+  const text = name === '-' ? await textOf(process.stdin) : await scenarioText(name);
   let json: unknown;
   try {
     json = JSON.parse(text);
@@ -76,6 +71,34 @@ async function readScenario(name: string): Promise<Scenario> {
   return parseScenario(json);
 }
 
+async function scenarioText(name: string): Promise<string> {
+  try {
+    return await readFile(scenarioFile(name), 'utf8');
+  } catch (cause) {
+    const known = (await listScenarios()).join(', ');
+    throw new Fault('invalid', `scenario ${name}: no such file; there are ${known}`, {
+      field: 'scenario',
+      cause,
+    });
+  }
+}
+
+const HEADER = [
+  'LOAD',
+  'POLICY',
+  'MEAN MS',
+  'P50',
+  'P95',
+  'P99',
+  'P99.9',
+  'MISSED',
+  'REFUSED',
+  'HEDGED',
+  'EXTRA',
+  'OBJECTIVE',
+  'SHARES',
+] as const;
+
 function tableOf(scenario: Scenario, rows: readonly Row[]): string {
   const ms = (value: number) => Number(value.toPrecision(4));
   const met = (row: Row) => {
@@ -83,18 +106,23 @@ function tableOf(scenario: Scenario, rows: readonly Row[]): string {
     return is === undefined ? '' : is ? 'met' : 'missed';
   };
   return table(
-    ['LOAD', 'POLICY', 'MEAN MS', 'P50', 'P95', 'P99', 'P99.9', 'MISSED', 'EXTRA', 'OBJECTIVE', 'SHARES'],
+    HEADER,
     rows.map((row) => {
       const { report } = row;
+      const begin = [Number(row.load.toPrecision(3)), row.contender];
+      // By chance no request came after the warm-up: the figures of none would look like good ones.
+      if (report.requests === 0)
+        return [...begin, ...HEADER.slice(begin.length, -1).map(() => '–'), 'nothing measured'];
       return [
-        Number(row.load.toPrecision(3)),
-        row.contender,
+        ...begin,
         ms(report.meanMs),
         ms(report.p50Ms),
         ms(report.p95Ms),
         ms(report.p99Ms),
         ms(report.p999Ms),
         percent(report.missed),
+        percent(report.refused),
+        percent(report.hedged),
         percent(report.extra),
         met(row),
         sharesOf(scenario, row),

@@ -7,6 +7,9 @@ import { ACCURACY_GOAL } from '../mnist.ts';
 import { duration, percent, printJson } from '../output.ts';
 import { several, stateOption, wholeNumber } from './options.ts';
 
+/** As many as a function of the local Lambda takes. */
+const MOST_CLOUD_CONCURRENCY = 64;
+
 interface UpOptions {
   readonly port: number;
   readonly state?: string;
@@ -14,6 +17,7 @@ interface UpOptions {
   readonly bare?: boolean;
   readonly var: readonly string[];
   readonly cloudVar: readonly string[];
+  readonly cloudConcurrency: number;
 }
 
 export function upCommand(): Command {
@@ -25,6 +29,12 @@ export function upCommand(): Command {
     .option('--bare', 'start the stack only: no training, no samples')
     .option('--var <name:value>', 'a variable of the Workers (docs/routing.md, docs/serving.md)', several, [])
     .option('--cloud-var <name:value>', "a variable of the cloud's inference function", several, [])
+    .option(
+      '--cloud-concurrency <n>',
+      'requests at once in one environment of it (docs/serving.md)',
+      wholeNumber(1, MOST_CLOUD_CONCURRENCY),
+      1,
+    )
     .action(up);
 }
 
@@ -41,6 +51,7 @@ async function up(options: UpOptions): Promise<void> {
     log: (line) => process.stderr.write(`${line}\n`),
     variables: options.var,
     cloudVariables: options.cloudVar,
+    cloudConcurrency: options.cloudConcurrency,
   });
   // Whoever still follows a job would wait for a stack that is gone.
   const stopping = new AbortController();

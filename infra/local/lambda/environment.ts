@@ -1,4 +1,4 @@
-/** One execution environment: a worker thread with its own `process.env` that runs one invocation at a time. */
+/** One execution environment: a worker thread with its own `process.env` that runs the invocations it is sent. */
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { Worker } from 'node:worker_threads';
@@ -58,22 +58,25 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Sta
   // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a worker thread has no origin
   const post = (message: ToRuntime) => worker.postMessage(message);
 
-  /** Set while an invocation runs. */
-  let current: { readonly sink: StreamSink; settle(outcome: InvokeOutcome): void } | undefined;
+  /** Invocations under way, by their request. */
+  const running = new Map<string, { readonly sink: StreamSink; settle(outcome: InvokeOutcome): void }>();
   /** Why it dies, where it is known. */
   let cause: FunctionError | undefined;
   let started: (started: Started) => void = () => {};
 
-  const settle = (outcome: InvokeOutcome) => {
-    const running = current;
-    current = undefined;
-    running?.settle(outcome);
+  const settle = (requestId: string, outcome: InvokeOutcome) => {
+    const invocation = running.get(requestId);
+    running.delete(requestId);
+    invocation?.settle(outcome);
+  };
+  const failAll = (error: FunctionError) => {
+    for (const requestId of running.keys()) settle(requestId, { kind: 'failed', error });
   };
   const kill = (error: FunctionError) => {
     if (cause !== undefined) return;
     cause = error;
     started({ kind: 'failed', error });
-    settle({ kind: 'failed', error });
+    failAll(error);
     post({ type: 'exit' });
     const grace = setTimeout(() => void worker.terminate(), EXIT_GRACE_MS);
     worker.once('exit', () => clearTimeout(grace));
@@ -92,7 +95,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Sta
         errorMessage: code === 0 ? EXITED : `Runtime exited with error: exit status ${code}`,
       };
       started({ kind: 'failed', error });
-      settle({ kind: 'failed', error });
+      failAll(error);
       resolve();
     });
   });
@@ -104,7 +107,7 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Sta
     run: (request, sink) =>
       new Promise((resolve) => {
         if (cause !== undefined) return resolve({ kind: 'failed', error: cause });
-        current = { sink, settle: resolve };
+        running.set(request.requestId, { sink, settle: resolve });
         post({ type: 'invoke', ...request });
       }),
   };
@@ -128,19 +131,24 @@ export async function startEnvironment(options: EnvironmentOptions): Promise<Sta
           kill(message.error);
           break;
         case 'result':
-          settle({ kind: 'result', payload: message.payload });
+          settle(message.requestId, { kind: 'result', payload: message.payload });
           break;
         case 'failed':
-          settle({ kind: 'failed', error: message.error });
+          settle(message.requestId, { kind: 'failed', error: message.error });
           break;
         case 'head':
-          current?.sink.head(message.contentType);
+          running.get(message.requestId)?.sink.head(message.contentType);
           break;
-        case 'chunk':
-          void current?.sink.write(message.bytes).then(() => post({ type: 'taken' }));
+        case 'chunk': {
+          const { requestId, bytes } = message;
+          void running
+            .get(requestId)
+            ?.sink.write(bytes)
+            .then(() => post({ type: 'taken', requestId }));
           break;
+        }
         case 'end':
-          settle({ kind: 'streamed' });
+          settle(message.requestId, { kind: 'streamed' });
           break;
       }
     });

@@ -27,6 +27,12 @@ export interface FunctionOptions {
   readonly timeoutMs: number;
   /** Environments at most: Lambda's reserved concurrency. */
   readonly maxConcurrency: number;
+  /**
+   * Invocations at once in one environment, default 1, as Lambda has it; more is what `PerExecutionEnvironmentMaxConcurrency`
+   * of Lambda Managed Instances says. Only for handlers that keep nothing of one invocation outside it. All of them share
+   * a thread, and what ends the environment (a timeout of one, a crash) fails them all.
+   */
+  readonly concurrencyPerEnvironment?: number;
   /** Also the limit of an environment's JavaScript heap. Default 1769: one vCPU's worth on Lambda. */
   readonly memoryMb?: number;
   /** Invocations that may wait for an environment; default 128. 0: throttle at once, as Lambda does. */
@@ -65,11 +71,15 @@ export interface LambdaFunction extends Invocable {
 /** Milliseconds Lambda gives the initialization; a longer function timeout extends it, as it does there. */
 const INIT_TIMEOUT_MS = 10_000;
 const MAX_TIMEOUT_MS = 900_000;
+/** Of one vCPU of a Lambda Managed Instance by default; here an environment is one thread. */
+export const MAX_PER_ENVIRONMENT = 64;
 
 export function createFunction(options: FunctionOptions): LambdaFunction {
   const { name, timeoutMs, maxConcurrency, memoryMb = 1769, queueLimit = 128, queueWaitMs = 1_000 } = options;
+  const { concurrencyPerEnvironment: perEnvironment = 1 } = options;
   checkRange('timeoutMs', timeoutMs, 1, MAX_TIMEOUT_MS);
   checkRange('maxConcurrency', maxConcurrency, 1, 1_000);
+  checkRange('concurrencyPerEnvironment', perEnvironment, 1, MAX_PER_ENVIRONMENT);
   const arn = `arn:aws:lambda:us-east-1:000000000000:function:${name}`;
   const handlerUrl = (
     typeof options.handlerFile === 'string' ? pathToFileURL(options.handlerFile) : options.handlerFile
@@ -93,7 +103,7 @@ export function createFunction(options: FunctionOptions): LambdaFunction {
     });
   }
 
-  const pool = createPool({ start, size: maxConcurrency, queueLimit, queueWaitMs });
+  const pool = createPool({ start, size: maxConcurrency, perEnvironment, queueLimit, queueWaitMs });
 
   async function runIn(environment: Environment, event: string, options: InvokeOptions) {
     const requestId = randomUUID();

@@ -1,6 +1,7 @@
 /**
- * Who may run now. Warm environments first, the one used last before the others; then new ones up to the size; then
- * a bounded queue. An environment counts until its thread is gone, so concurrency never exceeds the size.
+ * Who may run now. Warm environments first, the one used last before the others; then new ones up to the size; then,
+ * where an environment may take several, the one with the fewest; then a bounded queue. An environment counts until its
+ * thread is gone, so there are never more than the size.
  */
 import type { Environment, Started } from './environment.ts';
 import type { FunctionError } from './invocation.ts';
@@ -19,7 +20,10 @@ export type Admission =
 
 export interface PoolOptions {
   readonly start: () => Promise<Started>;
+  /** Environments at most. */
   readonly size: number;
+  /** Invocations at once in one of them. */
+  readonly perEnvironment: number;
   readonly queueLimit: number;
   /** Milliseconds. */
   readonly queueWaitMs: number;
@@ -30,6 +34,7 @@ export interface Pool {
   acquire(queue: boolean): Promise<Admission>;
   /** Starts environments until `count` are there. @returns why one did not start */
   warm(count: number): Promise<FunctionError | undefined>;
+  /** Invocations that could begin now. */
   free(): number;
   /** Never resolves once the pool is stopping. */
   whenFree(): Promise<void>;
@@ -43,11 +48,14 @@ const STOPPED: FunctionError = {
   errorMessage: 'the function is being stopped',
 };
 
-export function createPool({ start, size, queueLimit, queueWaitMs }: PoolOptions): Pool {
+export function createPool(options: PoolOptions): Pool {
+  const { start, size, perEnvironment, queueLimit, queueWaitMs } = options;
   /** Slots taken: by environments that start, run, idle or die. */
   let slots = 0;
-  const idle: Environment[] = [];
-  const living = new Set<Environment>();
+  /** Those that are there, and their invocations. A dying one keeps what it died with. */
+  const living = new Map<Environment, number>();
+  /** Those that may take another one, the one used last at the end. */
+  const ready: Environment[] = [];
   const waiting: { admit(admission: Admission | 'start'): void }[] = [];
   let watchers: (() => void)[] = [];
   let stopping = false;
@@ -57,10 +65,16 @@ export function createPool({ start, size, queueLimit, queueWaitMs }: PoolOptions
   let drained: (() => void) | undefined;
   let emptied: (() => void) | undefined;
 
-  const free = () => (stopping ? 0 : idle.length + size - slots);
+  const runsIn = (environment: Environment) => living.get(environment) ?? 0;
+  const idle = () => ready.filter((environment) => runsIn(environment) === 0).length;
+  const free = () => {
+    if (stopping) return 0;
+    const left = ready.map((each) => (each.usable() ? perEnvironment - runsIn(each) : 0));
+    return left.reduce((sum, n) => sum + n, 0) + (size - slots) * perEnvironment;
+  };
 
   function changed(): void {
-    if (slots === idle.length) drained?.();
+    if (slots === idle()) drained?.();
     if (slots === 0) emptied?.();
     if (free() === 0) return;
     const woken = watchers;
@@ -68,17 +82,35 @@ export function createPool({ start, size, queueLimit, queueWaitMs }: PoolOptions
     for (const wake of woken) wake();
   }
 
+  function leaveReady(environment: Environment): void {
+    const at = ready.indexOf(environment);
+    if (at >= 0) ready.splice(at, 1);
+  }
+
   function admit(environment: Environment): Admission {
+    const running = runsIn(environment) + 1;
+    living.set(environment, running);
+    leaveReady(environment);
+    if (running < perEnvironment) ready.push(environment);
     return { kind: 'environment', environment, release: () => release(environment) };
   }
 
   function release(environment: Environment): void {
     // The slot of one that dies comes back when it is gone.
     if (!environment.usable()) return;
+    living.set(environment, runsIn(environment) - 1);
     const next = waiting.shift();
     if (next !== undefined) return next.admit(admit(environment));
-    idle.push(environment);
+    leaveReady(environment);
+    ready.push(environment);
     changed();
+  }
+
+  /** Of those that may take another one: the one used last of those with the fewest. */
+  function leastUsed(): Environment | undefined {
+    const usable = ready.filter((each) => each.usable());
+    const fewest = Math.min(...usable.map(runsIn));
+    return usable.findLast((each) => runsIn(each) === fewest);
   }
 
   function giveUpSlot(): void {
@@ -96,15 +128,17 @@ export function createPool({ start, size, queueLimit, queueWaitMs }: PoolOptions
       return started;
     }
     const { environment } = started;
-    living.add(environment);
+    living.set(environment, 0);
     void environment.gone.then(() => {
       living.delete(environment);
-      const at = idle.indexOf(environment);
-      if (at >= 0) idle.splice(at, 1);
+      leaveReady(environment);
       giveUpSlot();
     });
     if (closing) environment.kill(STOPPED);
-    return admit(environment);
+    const admission = admit(environment);
+    while (waiting.length > 0 && runsIn(environment) < perEnvironment && environment.usable())
+      waiting.shift()?.admit(admit(environment));
+    return admission;
   }
 
   function waitInLine(): Promise<Admission> {
@@ -126,9 +160,10 @@ export function createPool({ start, size, queueLimit, queueWaitMs }: PoolOptions
   return {
     async acquire(queue) {
       if (stopping) return { kind: 'full' };
-      const environment = idle.pop();
+      const environment = leastUsed();
+      const isIdle = environment !== undefined && runsIn(environment) === 0;
+      if (!isIdle && slots < size) return startOne();
       if (environment !== undefined) return admit(environment);
-      if (slots < size) return startOne();
       return queue && waiting.length < queueLimit ? waitInLine() : { kind: 'full' };
     },
     async warm(count) {
@@ -145,11 +180,11 @@ export function createPool({ start, size, queueLimit, queueWaitMs }: PoolOptions
             watchers.push(resolve);
           }),
     size: () => slots,
-    busy: () => slots - idle.length,
+    busy: () => slots - idle(),
     async stop(drainMs) {
       stopping = true;
       for (const place of waiting.splice(0)) place.admit({ kind: 'full' });
-      if (slots > idle.length) {
+      if (slots > idle()) {
         await new Promise<void>((resolve) => {
           const timer = setTimeout(resolve, drainMs);
           drained = () => {
@@ -159,7 +194,7 @@ export function createPool({ start, size, queueLimit, queueWaitMs }: PoolOptions
         });
       }
       closing = true;
-      for (const environment of living) environment.kill(STOPPED);
+      for (const environment of living.keys()) environment.kill(STOPPED);
       if (slots > 0) {
         await new Promise<void>((resolve) => {
           emptied = resolve;

@@ -20,13 +20,17 @@ export type ToRuntime =
       readonly deadline: number;
     }
   /** The last chunk was taken: send the next. */
-  | { readonly type: 'taken' }
+  | { readonly type: 'taken'; readonly requestId: string }
   | { readonly type: 'exit' };
 
 export type FromRuntime =
   | { readonly type: 'ready' }
   /** The module could not be loaded. */
   | { readonly type: 'unusable'; readonly error: FunctionError }
+  | (OfInvocation & { readonly requestId: string });
+
+/** Of one invocation: several may be under way. */
+export type OfInvocation =
   | { readonly type: 'result'; readonly payload: string }
   | { readonly type: 'failed'; readonly error: FunctionError }
   /** Once per streamed answer, before its first chunk. */

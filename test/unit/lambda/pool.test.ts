@@ -11,6 +11,7 @@ function poolOf(options: Partial<PoolOptions>) {
   const started: Fake[] = [];
   const pool = createPool({
     size: 2,
+    perEnvironment: 1,
     queueLimit: 10,
     queueWaitMs: 10_000,
     start() {
@@ -56,6 +57,33 @@ describe('the pool', () => {
     expect(pool.free()).toBe(1);
     void pool.acquire(true);
     expect(pool.free()).toBe(0);
+  });
+
+  it('gives an environment as many as it may take: an idle one first, then a new one, then the one with fewest', async () => {
+    const { pool, started } = poolOf({ perEnvironment: 3 });
+    expect(pool.free()).toBe(6);
+    const take = async () => granted(await pool.acquire(false));
+    const taken = [];
+    for (let i = 0; i < 6; i++) taken.push(await take());
+    const [a, b] = started;
+    expect(taken.map(({ environment }) => environment)).toEqual([a, b, b, a, a, b]);
+    expect([pool.free(), pool.size(), pool.busy()]).toEqual([0, 2, 2]);
+    expect(await pool.acquire(false)).toEqual({ kind: 'full' });
+    for (const { environment, release } of taken) if (environment === a) release();
+    expect([pool.free(), pool.busy()]).toEqual([3, 1]);
+    expect((await take()).environment).toBe(a);
+  });
+
+  it('fills a new environment with what waits for it, and gives nothing to one that dies', async () => {
+    const { pool, started } = poolOf({ size: 1, perEnvironment: 2 });
+    const [one, two, three] = [1, 2, 3].map(() => pool.acquire(true));
+    const first = granted(await one!);
+    expect(granted(await two!).environment).toBe(first.environment);
+    started[0]!.kill({ errorType: 'Sandbox.Timedout', errorMessage: 'too long' });
+    first.release();
+    const next = granted(await three!);
+    expect(next.environment).toBe(started[1]);
+    expect([pool.free(), pool.size()]).toEqual([1, 1]);
   });
 
   it('serves the queue in order, with what becomes free', async () => {

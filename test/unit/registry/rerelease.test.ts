@@ -1,14 +1,18 @@
+import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { CascadeSpec } from '../../../core/contracts/cascade.ts';
 import { ReleaseRequest, type Release } from '../../../core/contracts/release.ts';
+import { buildMlp } from '../../../core/onnx/builders/mlp.ts';
 import { currentChannel, moveChannel } from '../../../core/registry/channels.ts';
 import { getRelease, publishRelease, releaseOfJob } from '../../../core/registry/releases.ts';
 import { rerelease } from '../../../core/registry/rerelease.ts';
+import { putBlob } from '../../../core/storage/blobs.ts';
 import { headOf } from '../../../core/storage/sequence.ts';
 import { releaseKey } from '../../../core/contracts/keys.ts';
 import { type MemoryStore, memoryStore } from '../memory-store.ts';
 
-const HASH = 'a'.repeat(64);
+const bytes = buildMlp({ inputs: 2, hidden: [3], classes: 2, seed: 1, inputName: 'x', outputName: 'y' });
+const HASH = createHash('sha256').update(bytes).digest('hex');
 const JOB = 'job_00000001';
 const LATER = new Date('2026-02-03T04:05:06.000Z');
 const CASCADE = CascadeSpec.parse({ threshold: 0.9, large: { model: 'big' } });
@@ -32,8 +36,11 @@ const trained = (n: number): Release => ({
 let store: MemoryStore;
 beforeEach(async () => {
   store = memoryStore();
-  await publishRelease(store, 'm', JOB, trained);
-  await moveChannel(store, 'm', 'stable', 1, new Date());
+  await putBlob(store, bytes);
+  for (const model of ['m', 'big']) {
+    await publishRelease(store, model, JOB, (n) => ({ ...trained(n), model }));
+    await moveChannel(store, model, 'stable', 1, new Date());
+  }
 });
 const say = (words: Omit<Parameters<typeof rerelease>[1], 'model' | 'channel'>, channel = 'stable') =>
   rerelease(store, { model: 'm', channel, ...words }, LATER);
@@ -78,9 +85,52 @@ describe('a release under other words', () => {
   it.each([
     ['from', { from: 9, cascade: null }],
     ['cascade.output', { cascade: { ...CASCADE, output: 'z' } }],
-  ])('is refused where there is no such %s', async (field, words) => {
+    ['cascade.large.model', { cascade: { ...CASCADE, large: { model: 'nope' } } }],
+    ['cascade.large.version', { cascade: { ...CASCADE, large: { model: 'big', version: 99 } } }],
+    ['routing.variant', { routing: { variant: 'int8' } }],
+  ] as const)('is refused where there is no such %s', async (field, words) => {
     await expect(say(words)).rejects.toMatchObject({ code: 'unprocessable', field });
     expect(await headOf(store, (n) => releaseKey('m', n))).toBe(1);
+  });
+
+  it('is refused where the output holds something else than the cascade says', async () => {
+    await expect(say({ cascade: { ...CASCADE, scores: 'logits' } })).rejects.toMatchObject({
+      code: 'unprocessable',
+      field: 'cascade.scores',
+      message: 'cascade.scores: y holds probabilities, not logits',
+    });
+  });
+
+  it('takes the larger model by its version, where no channel points to it', async () => {
+    await publishRelease(store, 'fresh', JOB, (n) => ({ ...trained(n), model: 'fresh' }));
+    const asked = (version?: number) =>
+      say({ cascade: CascadeSpec.parse({ threshold: 0.9, large: { model: 'fresh', version } }) });
+    await expect(asked()).rejects.toMatchObject({
+      field: 'cascade.large.model',
+      message: 'cascade.large.model: fresh has no channel stable; name a version',
+    });
+    expect(await asked(1)).toBe(2);
+  });
+
+  it.each<[string, Partial<Release['signature']>]>([
+    ['input x', { inputs: [{ name: 'x', dtype: 'F32', shape: ['n', 3] }] }],
+    ['input z', { inputs: [...trained(1).signature.inputs, { name: 'z', dtype: 'F32', shape: [] }] }],
+    ['output y', { outputs: [{ name: 'scores', dtype: 'F32', shape: ['n', 2] }] }],
+  ])('is refused where the larger model differs in the %s', async (what, different) => {
+    const signature = { ...trained(1).signature, ...different };
+    await publishRelease(store, 'other', JOB, (n) => ({ ...trained(n), model: 'other', signature }));
+    const cascade = CascadeSpec.parse({ threshold: 0.9, large: { model: 'other', version: 1 } });
+    await expect(say({ cascade })).rejects.toMatchObject({
+      code: 'unprocessable',
+      message: `cascade.large.model: other must have the inputs and outputs of m: they differ in the ${what}`,
+    });
+  });
+
+  it('is refused for a model that is not there', async () => {
+    for (const from of [undefined, 1])
+      await expect(
+        rerelease(store, { model: 'nope', channel: 'stable', from, cascade: null }, LATER),
+      ).rejects.toMatchObject({ code: 'not_found', field: 'model', message: 'no model nope' });
   });
 
   it('is refused for a channel that is not there, unless it says whose files', async () => {

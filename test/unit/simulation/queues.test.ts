@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { createRandom } from '../../../core/random.ts';
 import type { Draw } from '../../../core/simulation/arrivals.ts';
 import { createTimeline } from '../../../core/simulation/events.ts';
-import { parseScenario, type ScenarioFile, type SimulatedTarget } from '../../../core/simulation/scenario.ts';
+import { parseScenario } from '../../../core/simulation/parse.ts';
+import type { ScenarioFile, SimulatedTarget } from '../../../core/simulation/scenario.ts';
 import { type Answer, createServer } from '../../../core/simulation/server.ts';
 
 const targetOf = (fields: Partial<ScenarioFile['targets'][number]>): SimulatedTarget =>

@@ -1,10 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { POLICY_NAMES } from '../../../core/routing/policies/table.ts';
-import { arrivalsOf, drawsOf, rateAt } from '../../../core/simulation/arrivals.ts';
+import { arrivalsOf, drawsOf } from '../../../core/simulation/arrivals.ts';
+import { rateAt } from '../../../core/simulation/rate.ts';
 import { reportOf } from '../../../core/simulation/report.ts';
 import type { Outcome } from '../../../core/simulation/router.ts';
 import { type Contender, simulate } from '../../../core/simulation/run.ts';
-import { parseScenario, type Scenario, type ScenarioFile } from '../../../core/simulation/scenario.ts';
+import { parseScenario } from '../../../core/simulation/parse.ts';
+import type { Scenario, ScenarioFile } from '../../../core/simulation/scenario.ts';
 
 const scenarioOf = (fields: Partial<ScenarioFile>): Scenario =>
   parseScenario({
@@ -93,6 +95,14 @@ describe('arrivals', () => {
     expect(times).toHaveLength(100);
     expect(times[50]! - times[49]!).toBeCloseTo(100);
     expect(counted({ trace: [5, 1, 20_000] }, 10)).toEqual([1, 5]);
+  });
+
+  test('regular: as many as Poisson where the rate begins at 0', () => {
+    const rate: [number, number][] = [
+      [0, 0],
+      [10_000, 100],
+    ];
+    expect(Math.abs(counted({ rate, arrivals: 'regular' }, 12).length - 700)).toBeLessThanOrEqual(1);
   });
 });
 

@@ -4,7 +4,8 @@ import { createRandom } from '../../../core/random.ts';
 import { compare, figureOf, meetsObjective, plotOf } from '../../../core/simulation/compare.ts';
 import { type Distribution, draw, meanOf } from '../../../core/simulation/distribution.ts';
 import { atLoad, parseLoads } from '../../../core/simulation/load.ts';
-import { parseScenario, type ScenarioFile } from '../../../core/simulation/scenario.ts';
+import { parseScenario } from '../../../core/simulation/parse.ts';
+import type { ScenarioFile } from '../../../core/simulation/scenario.ts';
 
 const FOLDER = new URL('../../../infra/scenarios/', import.meta.url);
 const base: ScenarioFile = {
@@ -62,8 +63,85 @@ describe('scenario files', () => {
       { targets: [{ ...base.targets[0], discipline: 'shared', cold: { ms: 1, afterMs: 1 } }] },
       /shared target has none/,
     ],
+    [
+      'a warm-up that never ends',
+      { warmupSeconds: 10 },
+      /warmupSeconds: must be less than seconds, 10; is 10/,
+    ],
+    ['a rate of nothing', { traffic: [{ rate: [[0, 0]] }] }, /traffic\.0\.rate: must give requests/],
+    [
+      'a rate that begins too late',
+      {
+        traffic: [
+          {
+            rate: [
+              [0, 0],
+              [10_000, 0],
+              [11_000, 9],
+            ],
+          },
+        ],
+      },
+      /gives none/,
+    ],
+    ['a trace of nothing', { traffic: [{ trace: [] }] }, /traffic\.0\.trace: must give requests/],
+    [
+      'requests in the warm-up only',
+      { warmupSeconds: 5, traffic: [{ trace: [1, 4_999] }] },
+      /nothing is measured/,
+    ],
+    [
+      'more than can be held',
+      { traffic: [{ rate: [[0, 1]] }, { rate: [[0, 1e9]] }] },
+      /traffic\.1\.rate: .*at most 500000/,
+    ],
+    [
+      'a pin to nowhere',
+      { traffic: [{ rate: [[0, 1]], pin: 'cloud' }] },
+      /traffic\.0\.pin: there is no target at the cloud/,
+    ],
+    [
+      'what ends before it begins',
+      { targets: [{ ...base.targets[0], disturbances: [{ kind: 'partition', from: 5, to: 5 }] }] },
+      /targets\.0\.disturbances\.0\.to: must be after from; is 5/,
+    ],
+    [
+      'no such disturbance',
+      { targets: [{ ...base.targets[0], disturbances: [{ kind: 'storm', from: 5, to: 6 }] }] },
+      /targets\.0\.disturbances\.0\.kind: must be one of errors, partition, speed, network; is "storm"/,
+    ],
+    [
+      'upside down',
+      { targets: [{ ...base.targets[0], serviceMs: { kind: 'uniform', low: 5, high: 4 } }] },
+      /targets\.0\.serviceMs\.high: must not be below low; is 4/,
+    ],
+    [
+      'no such distribution',
+      { targets: [{ ...base.targets[0], serviceMs: { kind: 'gauss', mean: 4 } }] },
+      /targets\.0\.serviceMs\.kind: must be one of exponential, uniform, lognormal, normal, mixture; is "gauss"/,
+    ],
+    [
+      'a distribution in words',
+      { targets: [{ ...base.targets[0], serviceMs: 'long' }] },
+      /targets\.0\.serviceMs: must be a number, 0 or more, or an object whose kind is one of .*; is "long"/,
+    ],
+    [
+      'a wrong number in a distribution',
+      { targets: [{ ...base.targets[0], serviceMs: { kind: 'exponential', mean: -1 } }] },
+      /targets\.0\.serviceMs\.mean: .*>0; is -1/,
+    ],
   ])('refused: %s', (_, fields, message) => {
     expect(() => parseScenario({ ...base, ...fields })).toThrow(message);
+  });
+
+  test.each<[string, unknown]>([
+    ['[1,2]', [1, 2]],
+    ['null', null],
+    ['"driving"', 'driving'],
+  ])('refused: %s is no scenario', (shown, file) => {
+    expect(() => parseScenario(file)).toThrow(
+      `scenario: must be an object with name, about, seconds, targets, traffic; is ${shown}`,
+    );
   });
 });
 
@@ -128,6 +206,19 @@ describe('comparison', () => {
       ['oracle', 5],
     ]);
     expect(rows[2]!.report.requests).toBeGreaterThan(1.5 * rows[0]!.report.requests);
+  });
+
+  test('a load that is too much to hold is refused before the first is computed', () => {
+    const most = { contenders: ['random'], loads: [1, 10_000], seed: 1 } as const;
+    expect(() => compare(scenario, most).next()).toThrow(/traffic\.0\.rate: .* at load 10000; at most/);
+  });
+
+  test('where nothing came, nothing was measured: no objective is met by that', () => {
+    const rare = parseScenario({ ...base, objective: { p99Ms: 100 }, traffic: [{ rate: [[0, 1e-9]] }] });
+    const [row] = [...compare(rare, { contenders: ['random'], loads: [1], seed: 1 })];
+    expect(row!.report.requests).toBe(0);
+    expect(meetsObjective(rare, row!.report)).toBeUndefined();
+    expect(figureOf(rare, [row!]).panels[0]!.series[0]!.points).toEqual([]);
   });
 
   test('the objective is met or not', () => {

@@ -1,6 +1,6 @@
 /**
- * The inside of an execution environment: loads the very module that is deployed and runs its handler, one
- * invocation at a time, as AWS's Node.js 24 runtime does. Entry of a worker thread; see ../environment.ts.
+ * The inside of an execution environment: loads the very module that is deployed and runs its handler for each
+ * invocation it is sent, as AWS's Node.js 24 runtime does. Entry of a worker thread; see ../environment.ts.
  *
  * Not as on AWS: between invocations the environment is not frozen, and a handler whose promise can never settle
  * runs into its timeout rather than being noticed.
@@ -19,8 +19,8 @@ if (port === null) throw new Error('this module is the entry of a worker thread'
 const settings = workerData as RuntimeSettings;
 const send = (message: FromRuntime) => port.postMessage(message);
 
-/** Called when the sink has taken the last chunk. */
-let taken: (() => void) | undefined;
+/** By request: called when the sink has taken its last chunk. */
+const taken = new Map<string, () => void>();
 
 async function load(): Promise<Handler> {
   Object.assign(globalThis, { awslambda });
@@ -45,22 +45,25 @@ async function invoke(handler: Handler, { requestId, event, deadline }: ToRuntim
   const context = contextOf(requestId, deadline);
   try {
     if (isStreaming(handler)) await stream(handler, JSON.parse(event), context);
-    else send({ type: 'result', payload: serialize(await handler(JSON.parse(event), context)) });
+    else send({ type: 'result', requestId, payload: serialize(await handler(JSON.parse(event), context)) });
   } catch (thrown) {
     const stack = thrown instanceof Error ? thrown.stack : String(thrown);
     console.error(`${requestId}\tERROR\tInvoke Error\t${stack}`);
-    send({ type: 'failed', error: functionError(thrown) });
+    send({ type: 'failed', requestId, error: functionError(thrown) });
+  } finally {
+    taken.delete(requestId);
   }
 }
 
 async function stream(handler: StreamingHandler, event: unknown, context: Context): Promise<void> {
+  const requestId = context.awsRequestId;
   const response = new ResponseStream({
-    head: (contentType) => send({ type: 'head', contentType }),
+    head: (contentType) => send({ type: 'head', requestId, contentType }),
     chunk: (bytes, next) => {
-      taken = next;
+      taken.set(requestId, next);
       // A Buffer is often a window on shared memory; only its own bytes shall travel.
       const own = new Uint8Array(bytes);
-      port?.postMessage({ type: 'chunk', bytes: own } satisfies FromRuntime, [own.buffer]);
+      port?.postMessage({ type: 'chunk', requestId, bytes: own } satisfies FromRuntime, [own.buffer]);
     },
   });
   const finished = new Promise<void>((resolve, reject) => {
@@ -69,7 +72,7 @@ async function stream(handler: StreamingHandler, event: unknown, context: Contex
   });
   // Both: the handler may return before its stream ends, and may throw after.
   await Promise.all([handler(event, response, context), finished]);
-  send({ type: 'end' });
+  send({ type: 'end', requestId });
 }
 
 function serialize(result: unknown): string {
@@ -117,7 +120,7 @@ try {
         void invoke(handler, message);
         break;
       case 'taken':
-        taken?.();
+        taken.get(message.requestId)?.();
         break;
       case 'exit':
         process.exit();
