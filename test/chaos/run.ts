@@ -75,7 +75,7 @@ async function trained(objects: MemoryStore, graph: string): Promise<Course['mad
 /** Bytes of every output, its manifest among them, and the figures of the result. */
 async function fannedOut(
   objects: MemoryStore,
-  { endedAt: _endedAt, ...figures }: Extract<FanOutResult, { status: 'succeeded' }>,
+  { endedAt: _endedAt, spent: _spent, ...figures }: Extract<FanOutResult, { status: 'succeeded' }>,
 ): Promise<Course['made']> {
   const made = new Map([['result', JSON.stringify(figures)]]);
   for (const { key } of await listAll(objects, `outputs/${JOB}/`))
