@@ -34,7 +34,8 @@ export function jobRoutes(context: ApiContext): Hono<ApiEnvironment> {
     how: (memory: JobMemory) => Promise<Seen | undefined>,
   ): Promise<Seen> => {
     const known = histories.get(job);
-    const history = known ?? (JobId.safeParse(job).success ? await rememberJob(store, job, context.prices) : undefined);
+    const history =
+      known ?? (JobId.safeParse(job).success ? await rememberJob(store, job, context.prices) : undefined);
     const found = history && (await how(history));
     if (history === undefined || found === undefined)
       throw new Fault('not_found', `no job ${job}`, { field: 'job' });

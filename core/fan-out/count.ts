@@ -62,8 +62,7 @@ export async function countParts(memory: Remembering, plan: FanOutPlan, looking:
   for (let start = 0; start < unknown.length; start += AT_ONCE) {
     const asked = unknown.slice(start, start + AT_ONCE);
     const found = await Promise.all(asked.map((part) => memory.store.head(partReportKey(plan.job, part))));
-    for (const [i, info] of found.entries())
-      if (info !== undefined) count(tally, asked[i]!, meterOf(info));
+    for (const [i, info] of found.entries()) if (info !== undefined) count(tally, asked[i]!, meterOf(info));
     if (looking === 'ahead' && found.every((info) => info === undefined)) break;
   }
   return tally;

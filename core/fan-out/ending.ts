@@ -33,11 +33,7 @@ export async function stopIfDue(
 ): Promise<boolean> {
   const { job } = plan;
   const reachedBy = (of: ControlState, counted: Counted | undefined) =>
-    reachedLimit(
-      limitsOf(plan, of),
-      context.now().getTime(),
-      counted && spentIn(context, [counted.usage]),
-    );
+    reachedLimit(limitsOf(plan, of), context.now().getTime(), counted && spentIn(context, [counted.usage]));
   const { budget } = limitsOf(plan, control).limits;
   const look = async () => (typeof looking === 'string' ? countParts(context, plan, looking) : looking);
   const seen = budget === undefined ? undefined : await look();

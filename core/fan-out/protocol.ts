@@ -52,8 +52,12 @@ const executions = (job: string, parts: readonly number[]) =>
   parts.map((part) => ({ v: 1, kind: 'execute', job, part }) as const);
 
 /** A deadline is not slept through. */
-const recheckIn = (context: FanOutContext, plan: FanOutPlan, control: ControlState, seconds: number): number =>
-  Math.min(MAX_DELAY_S, seconds, untilDeadline(limitsOf(plan, control), context.now().getTime()));
+const recheckIn = (
+  context: FanOutContext,
+  plan: FanOutPlan,
+  control: ControlState,
+  seconds: number,
+): number => Math.min(MAX_DELAY_S, seconds, untilDeadline(limitsOf(plan, control), context.now().getTime()));
 
 /**
  * Announces all parts, and the recheck that looks after them, in one request.
@@ -71,8 +75,7 @@ export async function announceParts(
   const number = isNew ? 1 : await nextLook(store, (n) => partsLookKey(job, n));
   const recheck = { v: 1, kind: 'recheck', job, done: 0, number } as const;
   await queue.send([recheck, ...executions(job, [...parts.keys()])], {
-    delaySeconds: ({ kind }) =>
-      kind === 'recheck' ? recheckIn(context, plan, control, watchSeconds) : 0,
+    delaySeconds: ({ kind }) => (kind === 'recheck' ? recheckIn(context, plan, control, watchSeconds) : 0),
   });
 }
 

@@ -1,11 +1,5 @@
 /** What a job looks like from outside, read from its objects alone. */
-import {
-  AcceptedJob,
-  JobPlan,
-  JobResult,
-  type TrainView,
-  RoundCommit,
-} from '../contracts/job.ts';
+import { AcceptedJob, JobPlan, JobResult, type TrainView, RoundCommit } from '../contracts/job.ts';
 import {
   JOB_INDEX_PREFIX,
   jobOfIndexKey,
