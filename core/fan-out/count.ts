@@ -22,8 +22,8 @@ export interface Counted {
  */
 export type Looking = 'known' | 'ahead' | 'all';
 
-/** Objects asked for at the same time; with `ahead` this many missing ones in a row end the look. */
-const AT_ONCE = 32;
+/** Objects asked for at the same time; with `ahead` so many missing ones in a row end the look. */
+const AT_ONCE = { ahead: 8, all: 32 };
 
 interface Tally {
   readonly done: Set<number>;
@@ -59,8 +59,9 @@ export async function countParts(memory: Remembering, plan: FanOutPlan, looking:
   const tally = tallyOf(memory, plan);
   if (looking === 'known') return tally;
   const unknown = [...plan.parts.keys()].filter((part) => !tally.done.has(part));
-  for (let start = 0; start < unknown.length; start += AT_ONCE) {
-    const asked = unknown.slice(start, start + AT_ONCE);
+  const atOnce = AT_ONCE[looking];
+  for (let start = 0; start < unknown.length; start += atOnce) {
+    const asked = unknown.slice(start, start + atOnce);
     const found = await Promise.all(asked.map((part) => memory.store.head(partReportKey(plan.job, part))));
     for (const [i, info] of found.entries()) if (info !== undefined) count(tally, asked[i]!, meterOf(info));
     if (looking === 'ahead' && found.every((info) => info === undefined)) break;

@@ -10,6 +10,7 @@ import { jobPlanKey, jobResultKey, partReportKey, partReportPrefix } from '../co
 import type { Spent, TaskMeter } from '../contracts/usage.ts';
 import type { Prices } from '../costs/prices.ts';
 import { spentIn } from '../costs/spent.ts';
+import { inTurns } from '../in-turns.ts';
 import { type ControlState, readControl, UNTOUCHED } from '../jobs/control.ts';
 import { meterOf } from '../jobs/meter.ts';
 import { isRedrivable, statusOf } from '../jobs/standing.ts';
@@ -99,13 +100,10 @@ async function spentOn(
   const meters = (history.meters ??= new Map());
   const keys = done.map((part) => partReportKey(job, part));
   const unknown = keys.filter((key) => !meters.has(key)).slice(0, METERS.aLook);
-  for (let start = 0; start < unknown.length; start += METERS.atOnce)
-    await Promise.all(
-      unknown.slice(start, start + METERS.atOnce).map(async (key) => {
-        const info = await store.head(key);
-        meters.set(key, info && meterOf(info));
-      }),
-    );
+  await inTurns(unknown, METERS.atOnce, async (key) => {
+    const info = await store.head(key);
+    meters.set(key, info && meterOf(info));
+  });
   if (keys.some((key) => !meters.has(key))) return undefined;
   return spentIn({ prices }, [usage, ...keys.map((key) => meters.get(key)?.usage)]);
 }
