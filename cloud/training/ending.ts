@@ -41,7 +41,7 @@ export async function stopIfDue(context: FleetContext, job: string, spent?: Spen
     ...(state === undefined ? {} : { state }),
     ...(known === undefined ? {} : { spent: known }),
     endedAt: context.now().toISOString(),
-  } satisfies JobResult);
+  });
   return true;
 }
 

@@ -2,6 +2,8 @@
  * Does a job still go on? By what people did to it (control.ts) and by the result of its run. Of every kind of job alike:
  * whoever works on one asks before it begins, and again before what it did is taken further.
  */
+import type { FanOutResult } from '../contracts/fan-out.ts';
+import type { JobResult } from '../contracts/job.ts';
 import type { JobStatus } from '../contracts/job-status.ts';
 import { jobResultKey } from '../contracts/keys.ts';
 import type { Remembering } from '../storage/documents.ts';
@@ -37,10 +39,10 @@ export async function askStanding(memory: Remembering, job: string): Promise<Sta
 }
 
 /** Ends a run. Create-only: of two ends (a cancellation and a success, say) the first is the run's. */
-export async function endRun<R extends { readonly job: string }>(
+export async function endRun(
   { store }: Pick<Remembering, 'store'>,
   run: number,
-  result: R,
+  result: JobResult | FanOutResult,
 ): Promise<void> {
   await putJson(store, jobResultKey(result.job, run), result, 'create');
 }

@@ -281,7 +281,12 @@ describe('limits', () => {
       if (operation !== 'put' || key !== partReportKey(JOB, 2)) return;
       // Meanwhile another function finds the budget spent, and somebody gives more.
       const stopped = {
-        ...{ v: 1, job: JOB, status: 'stopped', reason: 'spent', limit: 'functionSeconds', parts: 2 },
+        v: 1,
+        job: JOB,
+        status: 'stopped',
+        reason: 'spent',
+        limit: 'functionSeconds',
+        parts: 2,
         spent: {
           functionSeconds: 1,
           gbSeconds: 1,
@@ -330,7 +335,11 @@ test.each(['evaluate', 'map'])('%s has the same limits', async (kind) => {
     kind === 'evaluate'
       ? { kind, loss: { kind: 'softmax-cross-entropy', output: 'p', target: 'y' } }
       : {
-          ...{ kind, model: undefined, dataset: undefined, shards: undefined, itemsPerPart: 2 },
+          kind,
+          model: undefined,
+          dataset: undefined,
+          shards: undefined,
+          itemsPerPart: 2,
           function: { kind: 'predict', model: { name: 'm' } },
           items: Array.from({ length: 2 * PARTS }, (_, i) => ({ x: [i] })),
         };
