@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { FanOutPlan, FanOutResult, FanOutView } from '../../../core/contracts/fan-out.ts';
 import { jobPlanKey, jobResultKey, jobRevivalKey, partReportKey } from '../../../core/contracts/keys.ts';
 import { requestsOf } from '../../../core/costs/usage.ts';
+import { announceUnfinished } from '../../../core/jobs/resume.ts';
 import { STALLED_S, sweepJobs } from '../../../core/jobs/sweep.ts';
 import { getJson } from '../../../core/storage/json.ts';
 import { listAll } from '../../../core/storage/list.ts';
@@ -64,6 +65,11 @@ async function batch(change: object = {}, options: ClockworkOptions = {}) {
   };
 }
 
+/** Parts have no time for the gathering, and announce it. */
+const TO_GATHER: ClockworkOptions = {
+  delivery: (task) => (task.kind === 'execute' ? { remainingMs: () => 9_000 } : {}),
+};
+
 type Job = Awaited<ReturnType<typeof batch>>;
 
 const plain = async () => {
@@ -95,17 +101,13 @@ describe('a paused job', () => {
   });
 
   test.each(['plan', 'execute', 'gather'])('goes on where it was before any %s', async (kind) => {
-    const job = await batch(
-      {},
-      kind === 'gather'
-        ? { delivery: (task) => (task.kind === 'execute' ? { remainingMs: () => 9_000 } : {}) }
-        : {},
-    );
+    const job = await batch({}, kind === 'gather' ? TO_GATHER : {});
     await job.run(() => job.waiting(kind) > 0);
     await job.ask('POST', '/pause');
     await job.run();
     expect(job.due).toEqual([]);
     expect((await job.look()).status).toBe('paused');
+    expect((await job.store.head(jobPlanKey(JOB))) === undefined).toBe(kind === 'plan');
     await job.ask('POST', '/resume');
     await job.run();
     expect((await job.look()).status).toBe('succeeded');
@@ -156,6 +158,8 @@ describe('a paused job', () => {
     await job.run();
     job.wait(10 * STALLED_S);
     expect((await job.sweep()).revived).toEqual([]);
+    // Nor does a stack that starts anew.
+    await announceUnfinished(job.store, job.queue);
     expect(job.due).toEqual([]);
     expect((await job.ask('DELETE')).view?.status).toBe('cancelled');
     const resumed = await job.ask('POST', '/resume');
@@ -245,14 +249,34 @@ describe('limits', () => {
     expect(lasted).toBeLessThan(52);
   });
 
-  test('of a job that is all done nothing is left to stop', async () => {
+  test('no part begins after the deadline, though nobody else has looked', async () => {
     const job = await batch({ deadlineSeconds: 50 });
-    await job.run(() => done(job, PARTS - 1));
-    job.observe((operation, key) => {
-      if (operation === 'put' && key === partReportKey(JOB, PARTS - 1)) job.wait(100);
+    await job.run(() => job.waiting('execute') === PARTS);
+    job.wait(100);
+    await job.run();
+    expect(await job.look()).toMatchObject({
+      status: 'stopped',
+      partsDone: 0,
+      result: { limit: 'deadline' },
     });
+  });
+
+  test('who ends the part that spends the budget stops the job, before another begins', async () => {
+    const job = await batch({ budget: { functionSeconds: 0.35 } });
+    const hasEnded = async () => (await job.store.head(jobResultKey(JOB))) !== undefined;
+    await job.run(hasEnded);
+    expect(job.executed()).toHaveLength((await job.look()).partsDone);
+  });
+
+  test('a job that is all done but for the gathering is gathered after its deadline', async () => {
+    const job = await batch({ deadlineSeconds: 50 }, TO_GATHER);
+    await job.run(() => job.waiting('gather') > 0);
+    // The message is lost, and the next who looks comes late.
+    job.due.splice(0, job.due.length, ...job.due.filter(({ task }) => task.kind === 'recheck'));
+    job.wait(100);
     await job.run();
     expect((await job.look()).status).toBe('succeeded');
+    expect(await job.outputs()).toEqual(await plain());
   });
 
   test('with more a redrive goes on to the same bytes, and does nothing again', async () => {
