@@ -1,4 +1,5 @@
 /** The environment variables of a deployed function, checked once at cold start. The CDK app and the local stack set them. */
+import { PRICES, type Prices } from '../../core/costs/prices.ts';
 import { Fault } from '../../core/errors.ts';
 
 export type Environment = Readonly<Record<string, string | undefined>>;
@@ -29,3 +30,7 @@ export function integer(
   }
   return value;
 }
+
+/** Of the fleet, with the bucket it works with. */
+export const pricesOf = ({ AWS_ENDPOINT_URL_S3: bucket }: Environment): Prices =>
+  PRICES[bucket?.includes('.r2.cloudflarestorage.com') ? 'r2' : 's3'];

@@ -1,3 +1,4 @@
+import type { Prices } from '../../core/costs/prices.ts';
 import type { Graveyard } from '../../core/queue/dead-letters.ts';
 import type { ReadDepth } from '../../core/queue/depth.ts';
 import type { TaskQueue } from '../../core/queue/task-queue.ts';
@@ -12,6 +13,8 @@ export interface ApiContext {
   readonly depths: Readonly<Record<'tasks' | 'deadLetters', ReadDepth>>;
   /** Prometheus text of what became of the fleet's tasks; default: nobody counts. */
   readonly countedTasks?: () => Promise<string>;
+  /** Of the bucket, for what a job spent that has not ended; default: S3's. */
+  readonly prices?: Prices;
   readonly now: () => Date;
   /** A new job id. */
   readonly newJobId: () => string;

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises';
 import { streamHandle } from 'hono/aws-lambda';
 import { verifyToken } from '../../core/security/token.ts';
 import { countedTasksAt } from '../adapters/counted-tasks.ts';
-import { required } from '../adapters/environment.ts';
+import { pricesOf, required } from '../adapters/environment.ts';
 import { functionLog, randomHex } from '../adapters/function-log.ts';
 import { createS3Client, s3Store } from '../adapters/s3-store.ts';
 import { sqsDepth } from '../adapters/sqs-depth.ts';
@@ -27,6 +27,7 @@ export const handler = streamHandle(
     deadLetters: sqsDeadLetters({ client: sqs, queueUrl: deadLetterUrl }),
     depths: { tasks: sqsDepth(sqs, queueUrl), deadLetters: sqsDepth(sqs, deadLetterUrl) },
     ...(countedAt === undefined ? {} : { countedTasks: countedTasksAt(countedAt) }),
+    prices: pricesOf(environment),
     now: () => new Date(),
     newJobId: () => `job_${randomUUID().replaceAll('-', '').slice(0, 16)}`,
     authorize: async (authorization) => verifyToken(authorization, await secret()),

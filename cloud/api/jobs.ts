@@ -7,15 +7,16 @@ import { TimelineQuery } from '../../core/contracts/timeline.ts';
 import { jobResultKey } from '../../core/contracts/keys.ts';
 import { errorBody, Fault } from '../../core/errors.ts';
 import { acceptJob } from '../../core/jobs/accept.ts';
-import { type ControlState, UNTOUCHED } from '../../core/jobs/control.ts';
+import { UNTOUCHED } from '../../core/jobs/control.ts';
 import { forEachJob, type JobFault } from '../../core/jobs/each.ts';
 import { jobIdFrom } from '../../core/jobs/id.ts';
+import { inForce } from '../../core/jobs/limits.ts';
 import { type JobMemory, lookAtJob, rememberJob } from '../../core/jobs/look.ts';
 import { newestJobs } from '../../core/jobs/view.ts';
 import { putJson } from '../../core/storage/json.ts';
 import { timelineOf } from '../../core/timeline/timeline.ts';
 import type { ApiContext } from './context.ts';
-import { JOB_ACTIONS, type JobAction } from './job-actions.ts';
+import { type Acted, JOB_ACTIONS, type JobAction } from './job-actions.ts';
 import { jobEvents } from './events.ts';
 import { jsonBody } from './json-body.ts';
 import type { ApiEnvironment } from './request-log.ts';
@@ -32,7 +33,8 @@ export function jobRoutes(context: ApiContext): Hono<ApiEnvironment> {
     how: (memory: JobMemory) => Promise<Seen | undefined>,
   ): Promise<Seen> => {
     const known = histories.get(job);
-    const history = known ?? (JobId.safeParse(job).success ? await rememberJob(store, job) : undefined);
+    const history =
+      known ?? (JobId.safeParse(job).success ? await rememberJob(store, job, context.prices) : undefined);
     const found = history && (await how(history));
     if (history === undefined || found === undefined)
       throw new Fault('not_found', `no job ${job}`, { field: 'job' });
@@ -69,7 +71,7 @@ export function jobRoutes(context: ApiContext): Hono<ApiEnvironment> {
       const job = c.req.param('job');
       const { status } = await view(job);
       if (status === 'queued' || status === 'running' || status === 'paused') {
-        const { run } = controlOf(histories.get(job));
+        const { run } = actedOn(histories.get(job)).control;
         const cancelled = { v: 1, job, status: 'cancelled', endedAt: now().toISOString() };
         await putJson(store, jobResultKey(job, run), cancelled, 'create');
       }
@@ -80,7 +82,7 @@ export function jobRoutes(context: ApiContext): Hono<ApiEnvironment> {
       const { job, action } = c.req.param();
       const act = actionOf(action);
       const seen = await view(job);
-      await act(context, seen, controlOf(histories.get(job)), await jsonBody(c.req));
+      await act(context, seen, actedOn(histories.get(job)), await jsonBody(c.req));
       return c.json(await view(job));
     })
     .get('/:job/events', async (c) => {
@@ -103,8 +105,11 @@ function told({ job, thrown }: JobFault): NonNullable<JobList['unreadable']>[num
   return { job, error, code };
 }
 
-const controlOf = (memory: JobMemory | undefined): ControlState =>
-  memory?.kind === 'train' ? memory.history.control : UNTOUCHED;
+function actedOn(memory: JobMemory | undefined): Acted {
+  const control = memory?.history.control ?? UNTOUCHED;
+  const accepted = memory?.kind === 'train' ? memory.history.accepted : memory?.accepted;
+  return { control, limits: accepted === undefined ? {} : inForce(accepted, control).limits };
+}
 
 function actionOf(name: string): JobAction {
   const names = Object.keys(JOB_ACTIONS);

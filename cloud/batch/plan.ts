@@ -8,6 +8,7 @@ import {
   type MapSpec,
 } from '../../core/contracts/fan-out.ts';
 import type { LossSpec } from '../../core/contracts/loss.ts';
+import type { Usage } from '../../core/contracts/usage.ts';
 import { jobPlanKey } from '../../core/contracts/keys.ts';
 import { Fault } from '../../core/errors.ts';
 import { countItems, cutItems } from '../../core/fan-out/items.ts';
@@ -23,13 +24,22 @@ import { sha256Native } from '../adapters/sha256.ts';
 
 /** @returns the plan that is stored: where another delivery was quicker, that one's, which is then not new */
 export async function planFanOut(
-  { store, now }: { readonly store: ObjectStore; readonly now: () => Date },
-  { job, spec: asked }: AcceptedFanOut,
+  {
+    store,
+    now,
+    meter,
+  }: {
+    readonly store: ObjectStore;
+    readonly now: () => Date;
+    readonly meter?: { read(): { readonly usage: Usage } };
+  },
+  { job, spec: asked, acceptedAt }: AcceptedFanOut,
 ): Promise<{ readonly plan: FanOutPlan; readonly isNew: boolean }> {
   const key = jobPlanKey(job);
   const earlier = await getJson(store, key, FanOutPlan);
   if (earlier !== undefined) return { plan: earlier, isNew: false };
   const { spec, model, parts, form, itemBytes } = await split(store, asked);
+  const usage = meter?.read().usage;
   const plan: FanOutPlan = {
     v: 1,
     job,
@@ -38,6 +48,8 @@ export async function planFanOut(
     ...(form === undefined ? {} : { form }),
     parts,
     ...(itemBytes === undefined ? {} : { itemBytes }),
+    acceptedAt,
+    ...(usage === undefined ? {} : { usage }),
     plannedAt: now().toISOString(),
   };
   const { value, isNew } = await createOrRead(store, key, plan, FanOutPlan);

@@ -1,9 +1,11 @@
 /** The tasks of jobs that are split, executed and merged: core/fan-out has the protocol, the table what is done. */
 import { type AcceptedFanOut, FanOutPlan } from '../../core/contracts/fan-out.ts';
-import { jobPlanKey, jobResultKey } from '../../core/contracts/keys.ts';
+import { jobPlanKey } from '../../core/contracts/keys.ts';
 import type { Task } from '../../core/contracts/task.ts';
 import { Fault } from '../../core/errors.ts';
+import { stopIfDue } from '../../core/fan-out/ending.ts';
 import { announceParts, executePart, gatherParts, recheckParts } from '../../core/fan-out/protocol.ts';
+import { askStanding, goesOn } from '../../core/jobs/standing.ts';
 import { getDocument, type Remembering } from '../../core/storage/documents.ts';
 import type { Cache, Delivery } from '../training/context.ts';
 import type { BatchContext } from './context.ts';
@@ -14,11 +16,14 @@ type TasksContext = BatchContext & { readonly caches: { readonly documents: Cach
 type FanOutTask = Extract<Task, { kind: 'execute' | 'gather' | 'recheck' }>;
 
 /** Task `plan` of such a job. */
-export async function splitJob(context: TasksContext, accepted: AcceptedFanOut): Promise<void> {
-  if ((await context.store.head(jobResultKey(accepted.job))) !== undefined) return;
+export async function splitJob(fleet: TasksContext, accepted: AcceptedFanOut): Promise<void> {
+  const context = remembering(fleet);
+  const standing = await askStanding(context, accepted.job);
+  if (!goesOn(standing)) return;
   const { plan, isNew } = await planFanOut(context, accepted);
-  context.caches.documents.set(jobPlanKey(plan.job), plan);
-  await announceParts(context, plan, isNew);
+  context.documents.set(jobPlanKey(plan.job), plan);
+  if (await stopIfDue(context, plan, standing, 'known')) return;
+  await announceParts(context, plan, isNew, standing);
 }
 
 export async function runFanOutTask(
@@ -26,7 +31,7 @@ export async function runFanOutTask(
   task: FanOutTask,
   delivery: Delivery,
 ): Promise<void> {
-  const context = { ...fleet, documents: fleet.caches.documents };
+  const context = remembering(fleet);
   const plan = await readPlan(context, task.job);
   const work = WORK[plan.spec.kind](context);
   switch (task.kind) {
@@ -38,6 +43,8 @@ export async function runFanOutTask(
       return recheckParts(context, plan, task, delivery.redelivered);
   }
 }
+
+const remembering = (fleet: TasksContext) => ({ ...fleet, documents: fleet.caches.documents });
 
 /** @throws Fault `unavailable`: a task was delivered before its plan can be read; the queue tries again */
 async function readPlan(memory: Remembering, job: string): Promise<FanOutPlan> {

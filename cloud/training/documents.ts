@@ -3,20 +3,23 @@ import type { z } from 'zod';
 import type { AcceptedFanOut } from '../../core/contracts/fan-out.ts';
 import { AcceptedJob, AnyAcceptedJob, JobPlan, type Part, RoundCommit } from '../../core/contracts/job.ts';
 import type { DatasetManifest } from '../../core/contracts/dataset.ts';
-import { jobPlanKey, jobResultKey, jobSpecKey, roundCommitKey } from '../../core/contracts/keys.ts';
+import { jobPlanKey, jobSpecKey, roundCommitKey } from '../../core/contracts/keys.ts';
 import { readManifest } from '../../core/datasets/read.ts';
 import { Fault } from '../../core/errors.ts';
-import { type ControlState, readControl, UNTOUCHED } from '../../core/jobs/control.ts';
+import type { ControlState } from '../../core/jobs/control.ts';
 import { isTraining } from '../../core/jobs/look.ts';
+import { askControl, askStanding, goesOn, knownControl } from '../../core/jobs/standing.ts';
 import type { TrainingState } from '../../core/jobs/state.ts';
-import { getDocument } from '../../core/storage/documents.ts';
+import { getDocument, type Remembering } from '../../core/storage/documents.ts';
 import { headOf } from '../../core/storage/sequence.ts';
 import { strategyOf } from '../../core/strategies/table.ts';
 import type { FleetContext } from './context.ts';
 import { getModel, getState } from './parts.ts';
 
-const cached = <T>({ store, caches: { documents } }: FleetContext, key: string, schema: z.ZodType<T>) =>
-  getDocument({ store, documents }, key, schema);
+const remembering = ({ store, caches: { documents } }: FleetContext): Remembering => ({ store, documents });
+
+const cached = <T>(context: FleetContext, key: string, schema: z.ZodType<T>) =>
+  getDocument(remembering(context), key, schema);
 
 /** @throws Fault `not_found`: a task of a job nobody accepted */
 export async function acceptedJob(context: FleetContext, job: string): Promise<AcceptedJob> {
@@ -60,25 +63,17 @@ export function roundCommit(
   return cached(context, roundCommitKey(job, round), RoundCommit);
 }
 
-const controlKey = (job: string) => `control of ${job}`;
-
 /** As it was when somebody last asked. */
-export const knownStanding = ({ caches }: FleetContext, job: string): ControlState =>
-  (caches.documents.get(controlKey(job)) as ControlState | undefined) ?? UNTOUCHED;
+export const knownStanding = (context: FleetContext, job: string): ControlState =>
+  knownControl(remembering(context), job);
 
-/** What people did to the job. Entries already read are not read again: asking is one GET of what is not there. */
-export async function standing(context: FleetContext, job: string): Promise<ControlState> {
-  const state = await readControl(context.store, job, knownStanding(context, job));
-  context.caches.documents.set(controlKey(job), state);
-  return state;
-}
+/** What people did to the job. */
+export const standing = (context: FleetContext, job: string): Promise<ControlState> =>
+  askControl(remembering(context), job);
 
-/** A job that has ended or is paused takes no more work. Not cached: the answer changes, and asking is two requests. */
+/** A job that has ended or is paused takes no more work. */
 export async function hasEnded(context: FleetContext, job: string): Promise<boolean> {
-  const hasResult = async (run: number) => (await context.store.head(jobResultKey(job, run))) !== undefined;
-  const known = knownStanding(context, job);
-  const [ended, { paused, run }] = await Promise.all([hasResult(known.run), standing(context, job)]);
-  return paused || (run === known.run ? ended : hasResult(run));
+  return !goesOn(await askStanding(remembering(context), job));
 }
 
 /** How many rounds are closed: they close in order. */

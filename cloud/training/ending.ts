@@ -1,15 +1,15 @@
-/** Ends of jobs. Create-only: of two ends (a cancellation and a success, say) the first is the job's. */
+/** Ends of trainings. */
 import type { JobResult } from '../../core/contracts/job.ts';
-import { jobResultKey } from '../../core/contracts/keys.ts';
 import type { Spent } from '../../core/contracts/usage.ts';
-import { reachedLimit } from '../../core/jobs/limits.ts';
-import { putJson } from '../../core/storage/json.ts';
+import type { ControlState } from '../../core/jobs/control.ts';
+import { inForce, reachedLimit, untilDeadline as secondsLeft } from '../../core/jobs/limits.ts';
+import { endRun } from '../../core/jobs/standing.ts';
 import type { FleetContext } from './context.ts';
 import { acceptedJob, committedRounds, jobPlan, knownStanding, roundCommit, standing } from './documents.ts';
 
 export async function endJob(context: FleetContext, result: JobResult): Promise<void> {
   const { run } = await standing(context, result.job);
-  await putJson(context.store, jobResultKey(result.job, run), result, 'create');
+  await endRun(context, run, result);
 }
 
 /**
@@ -18,19 +18,21 @@ export async function endJob(context: FleetContext, result: JobResult): Promise<
  * @returns true where it did
  */
 export async function stopIfDue(context: FleetContext, job: string, spent?: Spent): Promise<boolean> {
-  const { accepted, limits, since } = await limitsOf(context, job);
-  const reached = reachedLimit(limits, {
-    since,
-    now: context.now().getTime(),
-    ...(spent === undefined ? {} : { spent }),
-  });
+  const accepted = await acceptedJob(context, job);
+  const reachedBy = (control: ControlState) =>
+    reachedLimit(inForce(accepted, control), context.now().getTime(), spent);
+  // Whoever asks has asked just before whether the job goes on.
+  if (reachedBy(knownStanding(context, job)) === undefined) return false;
+  // It may have been stopped and redriven since, with more.
+  const control = await standing(context, job);
+  const reached = reachedBy(control);
   if (reached === undefined) return false;
-  const plan = await jobPlan(context, accepted.job);
+  const plan = await jobPlan(context, job);
   const rounds = plan === undefined ? 0 : await committedRounds(context, plan);
   const last = rounds === 0 ? undefined : await roundCommit(context, job, rounds - 1);
   const state = last?.state ?? plan?.initialState;
   const known = spent ?? last?.spent;
-  await endJob(context, {
+  await endRun(context, control.run, {
     v: 1,
     job,
     status: 'stopped',
@@ -45,21 +47,6 @@ export async function stopIfDue(context: FleetContext, job: string, spent?: Spen
 
 /** Seconds until the job's deadline, at least one; Infinity without one. */
 export async function untilDeadline(context: FleetContext, job: string): Promise<number> {
-  const { limits, since } = await limitsOf(context, job);
-  if (limits.deadlineSeconds === undefined) return Infinity;
-  const left = (since - context.now().getTime()) / 1000 + limits.deadlineSeconds;
-  return Math.max(1, Math.ceil(left));
-}
-
-/** The spec's limits, with what the last redrive said in their place. */
-async function limitsOf(context: FleetContext, job: string) {
   const accepted = await acceptedJob(context, job);
-  // Whoever asks has asked just before whether the job goes on.
-  const { limits, redrivenAt } = knownStanding(context, job);
-  const { deadlineSeconds, budget } = { ...accepted.spec, ...limits };
-  return {
-    accepted,
-    limits: { deadlineSeconds, budget },
-    since: Date.parse(redrivenAt ?? accepted.acceptedAt),
-  };
+  return secondsLeft(inForce(accepted, knownStanding(context, job)), context.now().getTime());
 }

@@ -1,13 +1,12 @@
 /** Lambda handler of the fleet: SQS messages in, partial batch failures out. */
 import { BatchProcessor, EventType, processPartialResponse } from '@aws-lambda-powertools/batch';
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from 'aws-lambda';
-import { integer, required } from '../adapters/environment.ts';
+import { integer, pricesOf, required } from '../adapters/environment.ts';
 import { functionLog, randomHex } from '../adapters/function-log.ts';
 import { nativeRuntime } from '../adapters/onnxruntime.ts';
 import { createS3Client, s3Store } from '../adapters/s3-store.ts';
 import { sqsDeadLetters } from '../adapters/sqs-dead-letters.ts';
 import { createSqsClient, sqsQueue, TRACEPARENT } from '../adapters/sqs-queue.ts';
-import { PRICES } from '../../core/costs/prices.ts';
 import { refreshing } from '../../core/storage/refresh.ts';
 import { recent, shardCache, sized } from './caches.ts';
 import type { FleetContext, LoadedModel } from './context.ts';
@@ -52,7 +51,7 @@ function createContext(environment: NodeJS.ProcessEnv): FleetContext {
     // Lambda says how much memory it gave: a function is billed for that.
     memoryGb:
       integer(environment, 'AWS_LAMBDA_FUNCTION_MEMORY_SIZE', { fallback: 1769, range: [1, 1e6] }) / 1024,
-    prices: PRICES[environment['AWS_ENDPOINT_URL_S3']?.includes('.r2.cloudflarestorage.com') ? 'r2' : 's3'],
+    prices: pricesOf(environment),
     ...placeIn(environment),
     caches: {
       rows: shardCache(ROW_CACHE_BYTES),

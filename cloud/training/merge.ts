@@ -12,6 +12,7 @@ import {
   type RoundShard,
 } from '../../core/contracts/job.ts';
 import { roundCommitKey } from '../../core/contracts/keys.ts';
+import { spentIn } from '../../core/costs/spent.ts';
 import { combine } from '../../core/metrics/combine.ts';
 import { putJson } from '../../core/storage/json.ts';
 import { trafficOf } from '../../core/strategies/traffic.ts';
@@ -29,7 +30,7 @@ import {
 import { stopIfDue } from './ending.ts';
 import { joinSlices, memberOf } from './join-slices.ts';
 import { mergeWhole } from './merge-whole.ts';
-import { spentIn, usageOf } from './metering.ts';
+import { usageOf } from './metering.ts';
 import { announceMergeIfSettled, quorumOf } from './round.ts';
 import { type PresentUpdate, presentUpdate } from './updates.ts';
 

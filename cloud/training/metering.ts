@@ -1,7 +1,5 @@
 /** Counts what one task asks of the bucket and the queue, so that its report can say what it took. */
-import type { Spent, Usage } from '../../core/contracts/usage.ts';
-import { dollars, PRICES } from '../../core/costs/prices.ts';
-import { addUsage } from '../../core/costs/usage.ts';
+import type { Usage } from '../../core/contracts/usage.ts';
 import { DELIVERY_REQUESTS, MESSAGES_AT_ONCE, type TaskQueue } from '../../core/queue/task-queue.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
 import type { FleetContext, Meter } from './context.ts';
@@ -67,9 +65,3 @@ function countedQueue(queue: TaskQueue, counts: { queueRequests: number }): Task
 
 /** What this task took until now; nothing where nobody counts. */
 export const usageOf = ({ meter }: FleetContext): Usage | undefined => meter?.read().usage;
-
-/** @param parts those that are known */
-export function spentIn({ prices = PRICES.s3 }: FleetContext, parts: readonly (Usage | undefined)[]): Spent {
-  const usage = addUsage(...parts.filter((part) => part !== undefined));
-  return { ...usage, dollars: dollars(usage, prices) };
-}

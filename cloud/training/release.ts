@@ -4,6 +4,7 @@ import type { Metrics } from '../../core/contracts/primitives.ts';
 import type { Release } from '../../core/contracts/release.ts';
 import type { Columns } from '../../core/datasets/columns.ts';
 import { outputForm } from '../../core/autodiff/losses/form.ts';
+import { spentIn } from '../../core/costs/spent.ts';
 import { rulesOf } from '../../core/autodiff/training-graph.ts';
 import { readRows } from '../../core/datasets/read.ts';
 import { checkValues } from '../../core/datasets/value-rule.ts';
@@ -19,7 +20,7 @@ import type { FleetContext } from './context.ts';
 import { acceptedJob, hasEnded, plannedDataset, plannedJob, roundCommit } from './documents.ts';
 import { endJob, stopIfDue } from './ending.ts';
 import { evaluate } from './evaluate.ts';
-import { spentIn, usageOf } from './metering.ts';
+import { usageOf } from './metering.ts';
 import { trainedModel } from './trained-model.ts';
 import { releaseVariants } from './variants.ts';
 

@@ -6,6 +6,7 @@
 import type { AcceptedJob, JobPlan, RoundCommit } from '../../core/contracts/job.ts';
 import { roundLookKey } from '../../core/contracts/keys.ts';
 import type { Task } from '../../core/contracts/task.ts';
+import { spentIn } from '../../core/costs/spent.ts';
 import { claimLook } from '../../core/jobs/watch-chain.ts';
 import { meterOf } from '../../core/jobs/meter.ts';
 import { MAX_DELAY_S } from '../../core/queue/task-queue.ts';
@@ -15,7 +16,6 @@ import type { Delivery, FleetContext } from './context.ts';
 import { acceptedJob, hasEnded, jobPlan, lastBefore, roundCommit } from './documents.ts';
 import { endJob, stopIfDue, untilDeadline } from './ending.ts';
 import { announceNext } from './merge.ts';
-import { spentIn } from './metering.ts';
 import { hasBegun, quorumOf, roundProgress } from './round.ts';
 
 export type WatchTask = Extract<Task, { kind: 'watch' }>;

@@ -5,8 +5,11 @@
 import { z } from 'zod';
 import { VARIANT_NAMES } from '../registry/variant-names.ts';
 import { DTYPE_NAMES } from '../tensors/dtypes.ts';
+import { JobStatus } from './job-status.ts';
+import { LimitFields, LimitName } from './limits.ts';
 import { LossSpec } from './loss.ts';
 import { JobId, Metrics, Name, Ordinal, Sha256, Timestamp, Traceparent, V1 } from './primitives.ts';
+import { Spent, Usage } from './usage.ts';
 
 /** Rows, or items, of one job; and so also its parts. Each has its own key that a merge reads. */
 export const MAX_PARTS = 10_000;
@@ -53,6 +56,7 @@ export const BatchSpec = z.strictObject({
   /** Model outputs to keep, in this order; left out: all. */
   outputs: z.array(z.string().min(1).max(256)).min(1).optional(),
   format: OutputFormat.default('safetensors'),
+  ...LimitFields,
 });
 export type BatchSpec = z.infer<typeof BatchSpec>;
 
@@ -63,6 +67,7 @@ export const EvaluateSpec = z.strictObject({
   ...InParts,
   /** What the model is judged by. Left out: the loss its release was trained with, and that job's `inputs` too. */
   loss: LossSpec.optional(),
+  ...LimitFields,
 });
 export type EvaluateSpec = z.infer<typeof EvaluateSpec>;
 
@@ -94,6 +99,7 @@ export const MapSpec = z.strictObject({
   }),
   /** Items of one part. */
   itemsPerPart: z.int().min(1).max(100_000).default(100),
+  ...LimitFields,
 });
 export type MapSpec = z.infer<typeof MapSpec>;
 
@@ -135,6 +141,10 @@ export const FanOutPlan = z.strictObject({
    * cannot be held against the blob's. Absent in plans of earlier versions: their parts read the whole blob.
    */
   itemBytes: z.array(HashedRange).max(MAX_PARTS).optional(),
+  /** Of the job, which its deadline counts from; left out by versions that knew none. */
+  acceptedAt: Timestamp.optional(),
+  /** What planning took. */
+  usage: Usage.optional(),
   plannedAt: Timestamp,
 });
 export type FanOutPlan = z.infer<typeof FanOutPlan>;
@@ -188,7 +198,7 @@ export type OutputManifest = z.infer<typeof OutputManifest>;
 
 const Ended = { v: V1, job: JobId, endedAt: Timestamp };
 
-/** `jobs/<id>/result.json`; failures and cancellations are as those of every job. */
+/** `jobs/<id>/result.json`, of the run after a redrive `result-2.json`; failures and cancellations are as those of every job. */
 export const FanOutResult = z.discriminatedUnion('status', [
   z.strictObject({
     ...Ended,
@@ -202,6 +212,8 @@ export const FanOutResult = z.discriminatedUnion('status', [
     metrics: Metrics.optional(),
     /** Items that the function refused; the output says why. */
     failed: z.int().min(0).optional(),
+    /** Left out by versions that did not count. */
+    spent: Spent.optional(),
   }),
   z.strictObject({
     ...Ended,
@@ -210,6 +222,16 @@ export const FanOutResult = z.discriminatedUnion('status', [
     field: z.string().optional(),
   }),
   z.strictObject({ ...Ended, status: z.literal('cancelled') }),
+  /** Its deadline passed or its budget was spent: there is no whole, but the parts that are done stay. */
+  z.strictObject({
+    ...Ended,
+    status: z.literal('stopped'),
+    reason: z.string(),
+    limit: LimitName,
+    /** Parts that are done. */
+    parts: z.int().min(0),
+    spent: Spent,
+  }),
 ]);
 export type FanOutResult = z.infer<typeof FanOutResult>;
 
@@ -220,7 +242,7 @@ export const FanOutView = z.strictObject({
   model: Name,
   /** Absent where the items are the data; without a version until it is planned, where none was asked for. */
   dataset: z.strictObject({ name: Name, version: Ordinal.optional() }).optional(),
-  status: z.enum(['queued', 'running', 'succeeded', 'failed', 'cancelled']),
+  status: JobStatus,
   acceptedAt: Timestamp,
   /** 0 until planned, as are rows. */
   parts: z.int().min(0),
@@ -232,6 +254,8 @@ export const FanOutView = z.strictObject({
   /** Seconds since the plan, until the end or now; and the estimate of what is left, null where unknown. */
   seconds: z.number().min(0),
   secondsLeft: z.number().min(0).nullable(),
+  /** Metered from the plan and the parts that are done; left out until each of them was asked. */
+  spent: Spent.optional(),
   result: FanOutResult.nullable(),
 });
 export type FanOutView = z.infer<typeof FanOutView>;

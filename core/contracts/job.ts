@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { CascadeSpec } from './cascade.ts';
 import { AcceptedFanOut, FANOUT_SPECS, FanOutView } from './fan-out.ts';
 import { LossSpec } from './loss.ts';
+import { JobStatus } from './job-status.ts';
 import { Gate } from './metric.ts';
 import { OptimizationFields } from './optimizer.ts';
 import { LimitFields, LimitName } from './limits.ts';
@@ -282,17 +283,6 @@ export const JobResult = z.discriminatedUnion('status', [
   }),
 ]);
 export type JobResult = z.infer<typeof JobResult>;
-
-export const JobStatus = z.enum([
-  'queued',
-  'running',
-  'paused',
-  'succeeded',
-  'failed',
-  'stopped',
-  'cancelled',
-]);
-export type JobStatus = z.infer<typeof JobStatus>;
 
 /** What is to be seen of a training job. */
 export const TrainView = z.strictObject({

@@ -1,7 +1,7 @@
 /** `GET /v1/jobs/{id}/timeline`: when what of a job ran, and where. A page of rounds, or of parts. */
 import { z } from 'zod';
 import { FanOutKind } from './fan-out.ts';
-import { JobStatus } from './job.ts';
+import { JobStatus } from './job-status.ts';
 import { JobId, Timestamp, wholeText } from './primitives.ts';
 
 /** Rounds or parts of one page where nobody says how many, and the most bars of one: an answer stays below half a megabyte. */

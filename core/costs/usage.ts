@@ -21,6 +21,16 @@ export function addUsage(...parts: readonly Usage[]): Usage {
   };
 }
 
+/** @param part of `whole` that is told elsewhere */
+export const usageBeyond = (whole: Usage, part: Usage): Usage => ({
+  functionSeconds: Math.max(0, whole.functionSeconds - part.functionSeconds),
+  gbSeconds: Math.max(0, whole.gbSeconds - part.gbSeconds),
+  invocations: Math.max(0, whole.invocations - part.invocations),
+  queueRequests: Math.max(0, whole.queueRequests - part.queueRequests),
+  writes: Math.max(0, whole.writes - part.writes),
+  reads: Math.max(0, whole.reads - part.reads),
+});
+
 /** Everything that is paid by the piece. */
 export const requestsOf = ({ invocations, queueRequests, writes, reads }: Usage): number =>
   invocations + queueRequests + writes + reads;

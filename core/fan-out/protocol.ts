@@ -2,27 +2,32 @@
  * Split, execute, merge over at-least-once delivery, without a coordinator: the parts of a plan are announced as
  * tasks; each writes its report create-only, and the one that then finds all of them there, by the keys it knows, never a
  * LIST, gathers them and writes the result create-only. Everything may happen twice, in any order, or die half-way: what
- * is written first counts, and what is missing is announced again by a delayed `recheck`.
+ * is written first counts, and what is missing is announced again by a delayed `recheck`. Of a job that was paused, or
+ * has ended, no part begins and nothing is announced.
  */
 import { type FanOutPlan, FanOutResult, PartReport } from '../contracts/fan-out.ts';
-import { jobResultKey, outputManifestKey, partReportKey, partsLookKey } from '../contracts/keys.ts';
+import { outputManifestKey, partReportKey, partsLookKey } from '../contracts/keys.ts';
 import { parse } from '../contracts/parse.ts';
 import type { Task } from '../contracts/task.ts';
 import type { TaskMeter } from '../contracts/usage.ts';
+import { spentIn } from '../costs/spent.ts';
+import { usageBeyond } from '../costs/usage.ts';
 import { Fault } from '../errors.ts';
+import { type ControlState, UNTOUCHED } from '../jobs/control.ts';
+import { untilDeadline } from '../jobs/limits.ts';
 import { claimLook, nextLook } from '../jobs/watch-chain.ts';
 import { goOn } from '../jobs/meter.ts';
+import { askStanding, endRun, goesOn } from '../jobs/standing.ts';
 import { MAX_LOOKS } from '../jobs/stragglers.ts';
 import { MAX_DELAY_S, type TaskQueue } from '../queue/task-queue.ts';
-import type { Remembering } from '../storage/documents.ts';
 import { putJson } from '../storage/json.ts';
-import type { ObjectStore } from '../storage/object-store.ts';
-import { allReports, missingParts, writeReport } from './reports.ts';
+import { countPart, countParts, missingOf } from './count.ts';
+import { type EndingContext, giveUp, limitsOf, stopIfDue } from './ending.ts';
+import { allReports, type Reported, writeReport } from './reports.ts';
 import { type FanOutWork, rowsOfPlan } from './work.ts';
 
-export interface FanOutContext extends Remembering {
+export interface FanOutContext extends EndingContext {
   readonly queue: TaskQueue;
-  readonly now: () => Date;
   /** Seconds after which it is looked whether parts are still being done. */
   readonly watchSeconds: number;
   /** What the task took until now; default: nobody counts. */
@@ -47,20 +52,31 @@ const GATHERING_MS = 30_000;
 const executions = (job: string, parts: readonly number[]) =>
   parts.map((part) => ({ v: 1, kind: 'execute', job, part }) as const);
 
+/** A deadline is not slept through. */
+const recheckIn = (
+  context: FanOutContext,
+  plan: FanOutPlan,
+  control: ControlState,
+  seconds: number,
+): number => Math.min(MAX_DELAY_S, seconds, untilDeadline(limitsOf(plan, control), context.now().getTime()));
+
 /**
  * Announces all parts, and the recheck that looks after them, in one request.
  * @param isNew nobody can have announced them before
  */
 export async function announceParts(
-  { store, queue, watchSeconds }: FanOutContext,
-  { job, parts }: FanOutPlan,
+  context: FanOutContext,
+  plan: FanOutPlan,
   isNew: boolean,
+  control: ControlState = UNTOUCHED,
 ): Promise<void> {
+  const { store, queue, watchSeconds } = context;
+  const { job, parts } = plan;
   // Where another delivery announced them, and its recheck looked, the chain goes on as one.
   const number = isNew ? 1 : await nextLook(store, (n) => partsLookKey(job, n));
   const recheck = { v: 1, kind: 'recheck', job, done: 0, number } as const;
   await queue.send([recheck, ...executions(job, [...parts.keys()])], {
-    delaySeconds: ({ kind }) => (kind === 'recheck' ? watchSeconds : 0),
+    delaySeconds: ({ kind }) => (kind === 'recheck' ? recheckIn(context, plan, control, watchSeconds) : 0),
   });
 }
 
@@ -75,18 +91,30 @@ export async function executePart(
   const { store, queue, meter } = context;
   const { job } = plan;
   if (plan.parts[part] === undefined) throw new Fault('unprocessable', `job ${job} has no part ${part}`);
-  const [ended, done] = await Promise.all([hasResult(store, job), store.head(partReportKey(job, part))]);
-  if (ended) return;
+  const [standing, done] = await Promise.all([
+    askStanding(context, job),
+    store.head(partReportKey(job, part)),
+  ]);
+  if (!goesOn(standing)) return;
+  let told: TaskMeter | undefined;
   if (done === undefined) {
+    if (await stopIfDue(context, plan, standing, 'known')) return;
     const report = parse(PartReport, await work.execute(plan, part), 'internal');
     const took = meter && goOn(undefined, meter.read(), { attempt });
-    const outcome = await writeReport(context, job, report, took);
+    const outcome = await writeReport(context, job, { report, took });
     // Refused: a copy of this task was quicker. That one looks whether all parts are there.
     if (outcome.kind === 'refused' && !redelivered) return;
+    if (outcome.kind === 'written') {
+      countPart(context, plan, part, took);
+      told = took;
+    }
   } else if (!redelivered) return;
   const reports = await allReports(context, plan, part);
-  if (reports === undefined) return;
-  if ((remainingMs?.() ?? Infinity) > GATHERING_MS) await gather(context, work, plan, reports);
+  if (reports === undefined) {
+    await stopIfDue(context, plan, standing, 'ahead');
+    return;
+  }
+  if ((remainingMs?.() ?? Infinity) > GATHERING_MS) await gather(context, work, plan, reports, told);
   else await queue.send([{ v: 1, kind: 'gather', job }]);
 }
 
@@ -97,19 +125,27 @@ export async function gatherParts(context: FanOutContext, work: FanOutWork, plan
   if (reports !== undefined) await gather(context, work, plan, reports);
 }
 
-/** @param reports of all parts, in order */
+/**
+ * @param reported of all parts, in order
+ * @param told what a report says of what this task took until now
+ */
 async function gather(
-  { store, now }: FanOutContext,
+  context: FanOutContext,
   work: FanOutWork,
   plan: FanOutPlan,
-  reports: readonly PartReport[],
+  reported: readonly Reported[],
+  told?: TaskMeter,
 ): Promise<void> {
+  const { store, now } = context;
   const { job } = plan;
-  if (await hasResult(store, job)) return;
+  const standing = await askStanding(context, job);
+  if (!goesOn(standing)) return;
+  const reports = reported.map(({ report }) => report);
   const { figures, manifest } = work.merge(plan, reports);
   // First the manifest, then the result that names it. A refusal means that the very same is there.
   if (manifest !== undefined) await putJson(store, outputManifestKey(job), manifest, 'create');
   const shards = manifest?.shards ?? [];
+  const own = context.meter?.read().usage;
   const result = parse(
     FanOutResult,
     {
@@ -127,11 +163,16 @@ async function gather(
               bytes: shards.reduce((sum, { bytes }) => sum + bytes, 0),
             },
           }),
+      spent: spentIn(context, [
+        plan.usage,
+        ...reported.map(({ took }) => took?.usage),
+        own && told ? usageBeyond(own, told.usage) : own,
+      ]),
       endedAt: now().toISOString(),
     },
     'internal',
   );
-  await putJson(store, jobResultKey(job), result, 'create');
+  await endRun(context, standing.run, result);
 }
 
 /**
@@ -147,27 +188,19 @@ export async function recheckParts(
 ): Promise<void> {
   const { store, queue, watchSeconds } = context;
   const { job } = plan;
-  if (await hasResult(store, job)) return;
-  const goesOn = await claimLook(store, (n) => partsLookKey(job, n), number, redelivered);
-  if (!goesOn && !announce) return;
-  const missing = await missingParts(context, plan);
+  const standing = await askStanding(context, job);
+  if (!goesOn(standing)) return;
+  const isOurs = await claimLook(store, (n) => partsLookKey(job, n), number, redelivered);
+  if (!isOurs && !announce) return;
+  const counted = await countParts(context, plan, 'all');
+  if (await stopIfDue(context, plan, standing, counted)) return;
+  const missing = missingOf(plan, counted);
   const done = plan.parts.length - missing.length;
   const looks = done > before || announce ? 0 : look + 1;
-  if (looks > MAX_LOOKS) return giveUp(context, job, missing);
+  if (looks > MAX_LOOKS) return giveUp(context, plan, standing, missing);
   if (missing.length === 0) await queue.send([{ v: 1, kind: 'gather', job }]);
   else if (announce || done <= before) await queue.send(executions(job, missing));
-  if (!goesOn) return;
-  const delaySeconds = Math.min(MAX_DELAY_S, watchSeconds * 2 ** looks);
+  if (!isOurs) return;
+  const delaySeconds = recheckIn(context, plan, standing, watchSeconds * 2 ** looks);
   await queue.send([{ v: 1, kind: 'recheck', job, done, look: looks, number: number + 1 }], { delaySeconds });
-}
-
-async function giveUp({ store, now }: FanOutContext, job: string, missing: readonly number[]): Promise<void> {
-  const what = missing.length === 0 ? 'the whole was not made' : `parts ${missing.join(', ')} gave no report`;
-  const reason = `${what} though announced again and again: their functions died each time, or the queue lost them`;
-  const result = { v: 1, job, status: 'failed', reason, endedAt: now().toISOString() };
-  await putJson(store, jobResultKey(job), parse(FanOutResult, result, 'internal'), 'create');
-}
-
-async function hasResult(store: ObjectStore, job: string): Promise<boolean> {
-  return (await store.head(jobResultKey(job))) !== undefined;
 }

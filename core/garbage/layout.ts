@@ -142,7 +142,9 @@ const LAYOUT: readonly Row[] = [
     pattern: /^outputs\/([^/]+)\/.+$/,
     judge: ({ jobs, outputs }, job) => {
       if (outputs.has(job)) return keep('its manifest is there');
-      return jobs.get(job)?.kind === 'live' ? keep('its job may go on with it') : drop('it has no manifest');
+      const standing = jobs.get(job);
+      const mayGoOn = standing !== undefined && standing.kind !== 'over';
+      return mayGoOn ? keep('its job may go on with it') : drop('it has no manifest');
     },
   },
   {

@@ -3,6 +3,7 @@ import type { AcceptedFanOut } from '../contracts/fan-out.ts';
 import { type AcceptedJob, AnyAcceptedJob, type JobView } from '../contracts/job.ts';
 import { jobSpecKey } from '../contracts/keys.ts';
 import { type FanOutHistory, viewFanOut } from '../fan-out/view.ts';
+import type { Prices } from '../costs/prices.ts';
 import { getJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { emptyHistory, type JobHistory, viewJob } from './view.ts';
@@ -16,13 +17,20 @@ export type JobMemory =
       readonly history: FanOutHistory;
     };
 
-/** @returns undefined where there is no such job */
-export async function rememberJob(store: ObjectStore, job: string): Promise<JobMemory | undefined> {
+/**
+ * @param prices of that bucket, for what a job spent that has not ended; default: S3's
+ * @returns undefined where there is no such job
+ */
+export async function rememberJob(
+  store: ObjectStore,
+  job: string,
+  prices?: Prices,
+): Promise<JobMemory | undefined> {
   const accepted = await getJson(store, jobSpecKey(job), AnyAcceptedJob);
   if (accepted === undefined) return undefined;
   return isTraining(accepted)
     ? { kind: 'train', history: { ...emptyHistory(), accepted } }
-    : { kind: 'fan-out', accepted, history: {} };
+    : { kind: 'fan-out', accepted, history: { prices } };
 }
 
 /** @returns undefined where there is no such job any more */

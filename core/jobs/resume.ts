@@ -1,13 +1,14 @@
 /** What to announce so that an unfinished job goes on from where its objects say it is. */
 import { FanOutPlan } from '../contracts/fan-out.ts';
 import { AnyAcceptedJob } from '../contracts/job.ts';
-import { jobPlanKey, jobResultKey, jobSpecKey, partsLookKey, roundLookKey } from '../contracts/keys.ts';
+import { jobPlanKey, jobSpecKey, partsLookKey, roundLookKey } from '../contracts/keys.ts';
 import type { Task } from '../contracts/task.ts';
 import type { TaskQueue } from '../queue/task-queue.ts';
 import { getJson } from '../storage/json.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { forEachJob, type JobFault } from './each.ts';
 import { rememberJob } from './look.ts';
+import { askStanding, goesOn } from './standing.ts';
 import { nextLook } from './watch-chain.ts';
 import { type JobHistory, newestJobs, readHistory } from './view.ts';
 
@@ -22,7 +23,7 @@ export async function nextTasks(store: ObjectStore, job: string): Promise<Task[]
 }
 
 async function nextOfFanOut(store: ObjectStore, job: string): Promise<Task[]> {
-  if ((await store.head(jobResultKey(job))) !== undefined) return [];
+  if (!goesOn(await askStanding({ store }, job))) return [];
   const plan = await getJson(store, jobPlanKey(job), FanOutPlan);
   if (plan === undefined) return [{ v: 1, kind: 'plan', job }];
   const number = await nextLook(store, (n) => partsLookKey(job, n));

@@ -1,12 +1,5 @@
 /** What a job looks like from outside, read from its objects alone. */
-import {
-  AcceptedJob,
-  JobPlan,
-  JobResult,
-  type JobStatus,
-  type TrainView,
-  RoundCommit,
-} from '../contracts/job.ts';
+import { AcceptedJob, JobPlan, JobResult, type TrainView, RoundCommit } from '../contracts/job.ts';
 import {
   JOB_INDEX_PREFIX,
   jobOfIndexKey,
@@ -21,6 +14,7 @@ import { learningRateAt } from '../optimizers/schedule.ts';
 import { getJson } from '../storage/json.ts';
 import { eachObject } from '../storage/list.ts';
 import { type ControlState, readControl, UNTOUCHED } from './control.ts';
+import { isRedrivable, statusOf } from './standing.ts';
 import { stepsOfRound } from './schedule.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { sumTraffic } from '../strategies/traffic.ts';
@@ -63,9 +57,6 @@ export async function readHistory(store: ObjectStore, job: string, history: JobH
   history.result = result;
   return true;
 }
-
-/** What a redrive can set going again. */
-export const isRedrivable = ({ status }: JobResult): boolean => status === 'failed' || status === 'stopped';
 
 /** @returns undefined where there is no such job */
 export async function viewJob(
@@ -120,12 +111,6 @@ export async function viewJob(
     ...(spec.predicted === undefined ? {} : { predicted: spec.predicted }),
     result: result ?? null,
   };
-}
-
-export function statusOf({ result, plan, control }: JobHistory): JobStatus {
-  if (result !== undefined) return result.status;
-  if (control.paused) return 'paused';
-  return plan === undefined ? 'queued' : 'running';
 }
 
 function point(

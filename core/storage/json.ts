@@ -19,7 +19,8 @@ export async function getJson<T>(
   return object === undefined ? undefined : parseObject(object, schema);
 }
 
-function parseObject<T>({ key, body }: StoredObject, schema: z.ZodType<T>): T {
+/** @throws Fault `internal` naming the key and field */
+export function parseObject<T>({ key, body }: StoredObject, schema: z.ZodType<T>): T {
   let value: unknown;
   try {
     value = JSON.parse(decoder.decode(body));

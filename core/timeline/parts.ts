@@ -1,14 +1,14 @@
 /** When the parts of a job that is split and merged ran, read from its objects alone. */
-import { type AcceptedFanOut, FanOutPlan, FanOutResult } from '../contracts/fan-out.ts';
-import { jobPlanKey, jobResultKey, partReportPrefix } from '../contracts/keys.ts';
+import type { AcceptedFanOut, FanOutPlan, FanOutResult } from '../contracts/fan-out.ts';
+import { partReportPrefix } from '../contracts/keys.ts';
 import {
   type FanOutTimeline,
   TIMELINE_PAGE,
   type TimelinePart,
   type TimelineQuery,
 } from '../contracts/timeline.ts';
-import type { FanOutHistory } from '../fan-out/view.ts';
-import { getJson } from '../storage/json.ts';
+import { type FanOutHistory, readFanOut } from '../fan-out/view.ts';
+import { statusOf } from '../jobs/standing.ts';
 import { eachObject } from '../storage/list.ts';
 import type { ObjectInfo, ObjectStore } from '../storage/object-store.ts';
 import { numbersOf, pageOf } from './page.ts';
@@ -24,8 +24,7 @@ export async function fanOutTimeline(
   history: FanOutHistory,
   query: TimelineQuery,
 ): Promise<FanOutTimeline> {
-  history.result ??= await getJson(store, jobResultKey(job), FanOutResult);
-  history.plan ??= await getJson(store, jobPlanKey(job), FanOutPlan);
+  const control = await readFanOut(store, job, history);
   const { plan, result } = history;
   const reports = plan === undefined ? new Map<number, ObjectInfo>() : await readReports(store, job);
   const total = plan?.parts.length ?? 0;
@@ -42,7 +41,7 @@ export async function fanOutTimeline(
   return {
     job,
     kind: spec.kind,
-    status: result?.status ?? (plan === undefined ? 'queued' : 'running'),
+    status: statusOf({ result, plan, control }),
     acceptedAt,
     ...(plan === undefined ? {} : { plannedAt: plan.plannedAt }),
     ...(result === undefined ? {} : { endedAt: result.endedAt }),

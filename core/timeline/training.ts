@@ -6,7 +6,8 @@ import {
   type TimelineRound,
   type TrainTimeline,
 } from '../contracts/timeline.ts';
-import { type JobHistory, readHistory, statusOf } from '../jobs/view.ts';
+import { statusOf } from '../jobs/standing.ts';
+import { type JobHistory, readHistory } from '../jobs/view.ts';
 import type { ObjectStore } from '../storage/object-store.ts';
 import { numbersOf, pageOf } from './page.ts';
 import { timelineRound } from './round.ts';

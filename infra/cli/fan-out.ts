@@ -13,7 +13,8 @@ export function fanOutLine(job: FanOutView): string {
     `part ${job.partsDone}/${job.parts}`,
     `${count(job.rowsPerSecond)} ${unit}/s`,
   ];
-  if (job.result === null && job.secondsLeft !== null) parts.push(`${duration(job.secondsLeft)} left`);
+  if (job.status === 'paused') parts.push('paused');
+  else if (job.result === null && job.secondsLeft !== null) parts.push(`${duration(job.secondsLeft)} left`);
   return parts.join(' · ');
 }
 
@@ -37,5 +38,7 @@ export function fanOutOutcome(kind: FanOutView['kind'], result: FanOutResult): s
       return `failed: ${result.reason}`;
     case 'cancelled':
       return 'cancelled';
+    case 'stopped':
+      return `stopped after ${result.parts} parts: ${result.reason}`;
   }
 }

@@ -1,5 +1,5 @@
 /** A job's progress in one line. */
-import type { TrainView } from '../../core/contracts/job.ts';
+import type { JobView, TrainView } from '../../core/contracts/job.ts';
 import { requestsOf } from '../../core/costs/usage.ts';
 import { count, duration, headline, megabytes } from './output.ts';
 
@@ -44,10 +44,11 @@ export function trafficLine({ bytes, history }: TrainView): string | undefined {
 }
 
 /** What the job took, and what its planner said of it, where each is known. */
-export function spentLines(job: TrainView): string[] {
+export function spentLines(job: JobView): string[] {
   const line = (what: string, took: string, functionSeconds: number, requests: number, dollars: number) =>
     `${what}: ${took}${duration(functionSeconds)} of functions, ${count(requests)} requests, ${dollars.toPrecision(3)} dollars`;
-  const { spent, predicted } = job;
+  const { spent } = job;
+  const predicted = job.kind === 'train' ? job.predicted : undefined;
   const took = (seconds: number) => (predicted === undefined ? '' : `${duration(seconds)}, `);
   return [
     ...(spent === undefined

@@ -68,7 +68,7 @@ export interface CourseOptions {
   readonly draw?: Draw;
   readonly tally: Tally;
   readonly hasEnded: () => Promise<boolean>;
-  /** Before each delivery at which no function is at work. @returns tasks that somebody sends */
+  /** Before each delivery at which no function is at work, and where no message is left. @returns tasks that somebody sends */
   readonly between?: (id: string) => Promise<readonly Task[]>;
 }
 
@@ -336,6 +336,9 @@ export function createCourse(options: CourseOptions) {
             clock.now = Math.max(clock.now, Math.min(...messages.map(({ dueAt }) => dueAt)));
         }
         if (await hasEnded()) return;
+        const idle = `idle before ${tally.deliveries + 1}, ${sweeps}`;
+        enqueue(await between(idle), () => 0, idle);
+        if (messages.length > 0) continue;
         if (draw === undefined || sweeps > MOST_SWEEPS)
           throw new Error('the job has not ended, and no message is left');
         clock.now = Math.max(clock.now, nextSweep);

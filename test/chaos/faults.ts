@@ -53,6 +53,9 @@ export const PEOPLE = {
   lose: 0.004,
   /** The job is stopped by a limit, the garbage collected, the job redriven. */
   redrive: 0.01,
+  /** The job is paused; then each time that somebody looks, it is resumed by this chance. */
+  pause: 0.01,
+  resume: 0.3,
 } as const;
 
 export interface StoreFault {

@@ -5,6 +5,7 @@ import { JobPlan, JobResult, RoundCommit } from '../../core/contracts/job.ts';
 import { blobKey, jobPlanKey, jobResultKey, releaseKey, roundCommitKey } from '../../core/contracts/keys.ts';
 import { collectGarbage } from '../../core/garbage/collect.ts';
 import type { Task } from '../../core/contracts/task.ts';
+import { NO_USAGE } from '../../core/costs/usage.ts';
 import { acceptJob } from '../../core/jobs/accept.ts';
 import { readControl, writeControl } from '../../core/jobs/control.ts';
 import { nextTasks } from '../../core/jobs/resume.ts';
@@ -75,7 +76,7 @@ async function trained(objects: MemoryStore, graph: string): Promise<Course['mad
 /** Bytes of every output, its manifest among them, and the figures of the result. */
 async function fannedOut(
   objects: MemoryStore,
-  { endedAt: _endedAt, ...figures }: Extract<FanOutResult, { status: 'succeeded' }>,
+  { endedAt: _endedAt, spent: _spent, ...figures }: Extract<FanOutResult, { status: 'succeeded' }>,
 ): Promise<Course['made']> {
   const made = new Map([['result', JSON.stringify(figures)]]);
   for (const { key } of await listAll(objects, `outputs/${JOB}/`))
@@ -94,7 +95,6 @@ interface Disturbed {
   readonly clock: { readonly now: number };
   readonly draw: Draw;
   readonly tally: Tally;
-  /** Only these can be redriven. */
   readonly isTraining: boolean;
 }
 
@@ -103,31 +103,42 @@ async function people(
   { objects, clock, draw, tally, isTraining }: Disturbed,
   id: string,
 ): Promise<readonly Task[]> {
+  const chance = (what: keyof typeof PEOPLE) => draw(`${what} ${id}`).uniform() < PEOPLE[what];
   const count = (name: string) => tally.faults.set(name, (tally.faults.get(name) ?? 0) + 1);
-  const redrive =
-    isTraining && draw(`redrive ${id}`).uniform() < PEOPLE.redrive && (await resultOf(objects)) === undefined;
   const control = await readControl(objects, JOB);
   const at = new Date(clock.now).toISOString();
-  if (redrive) {
-    const stopped = {
-      v: 1,
-      job: JOB,
-      status: 'stopped',
-      reason: 'late',
-      limit: 'deadline',
-      rounds: 0,
-      endedAt: at,
-    };
-    await putJson(objects, jobResultKey(JOB, control.run), JobResult.parse(stopped), 'create');
-  }
-  if (redrive || draw(`collect ${id}`).uniform() < PEOPLE.collect) {
+  const act = (action: 'pause' | 'resume' | 'redrive') =>
+    writeControl(objects, { v: 1, job: JOB, at, action }, control);
+  const isOpen = (await resultOf(objects)) === undefined;
+  const redrive = chance('redrive') && isOpen && !control.paused;
+  if (redrive) await putJson(objects, jobResultKey(JOB, control.run), stoppedAt(at, isTraining), 'create');
+  if (redrive || chance('collect')) {
     count('garbage collected while it ran');
     await collectGarbage(objects, { now: clock.now + 86_400_000, olderThanMs: 0 });
   }
-  if (!redrive) return [];
-  count('stopped, collected, redriven');
-  await writeControl(objects, { v: 1, job: JOB, at, action: 'redrive' }, control);
-  return nextTasks(objects, JOB);
+  if (redrive) {
+    count('stopped, collected, redriven');
+    await act('redrive');
+    return nextTasks(objects, JOB);
+  }
+  if (!isOpen) return [];
+  if (control.paused) {
+    if (!chance('resume')) return [];
+    await act('resume');
+    return nextTasks(objects, JOB);
+  }
+  if (chance('pause')) {
+    count('paused, resumed');
+    await act('pause');
+  }
+  return [];
+}
+
+function stoppedAt(endedAt: string, isTraining: boolean): JobResult | FanOutResult {
+  const why = { v: 1, job: JOB, status: 'stopped', reason: 'late', limit: 'deadline', endedAt } as const;
+  return isTraining
+    ? JobResult.parse({ ...why, rounds: 0 })
+    : FanOutResult.parse({ ...why, parts: 0, spent: { ...NO_USAGE, dollars: 0 } });
 }
 
 /** Whatever the faults left, the collector takes it. @returns the blobs that stay */

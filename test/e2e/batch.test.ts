@@ -92,7 +92,8 @@ describe('on a stack that delivers every message twice', () => {
   test('the command line starts, follows and downloads a batch job', { timeout: 120_000 }, async () => {
     const folder = join(state.path, 'predictions');
     const done = await causeway(
-      ...words('batch digits --data digits --split test --format csv --batch-size 100 --to'),
+      ...words('batch digits --data digits --split test --format csv --batch-size 100'),
+      ...words('--deadline 600 --budget-dollars 1 --to'),
       folder,
     );
     expect(done.code, done.err + done.out).toBe(0);
@@ -115,6 +116,9 @@ describe('on a stack that delivers every message twice', () => {
     });
     const listed = await causeway('jobs');
     expect(listed.out).toMatch(/batch\s+digits\s+succeeded\s+3\/3/);
+    const [, id = ''] = /job (job_[0-9a-z]+)/.exec(done.out) ?? [];
+    const shown = await causeway('jobs', 'show', id);
+    expect(shown.out).toMatch(/^spent: .* of functions, \d+ requests, \S+ dollars$/m);
   });
 
   test('evaluate gives the figures of the release, by the loss it was trained with', async () => {

@@ -14,11 +14,12 @@ import { makeFolder } from '../folder.ts';
 import { count, printJson } from '../output.ts';
 import { type DatasetReference, datasetReference } from './dataset-reference.ts';
 import { type ConnectionOptions, several, wholeNumber, withConnection } from './options.ts';
+import { type LimitOptions, limitsOf, withLimits } from './train/limits.ts';
 import { type LossOptions, lossSpec, withLoss } from './train/loss.ts';
 
 type Request = z.input<typeof JobSpec>;
 
-interface JobOptions extends ConnectionOptions {
+interface JobOptions extends ConnectionOptions, LimitOptions {
   readonly detach?: boolean;
   readonly to?: string;
 }
@@ -162,7 +163,7 @@ function overRows(command: Command): Command {
 
 function asJob(command: Command, hasFiles: boolean): Command {
   if (hasFiles) command.option('--to <folder>', 'download the files when the job is done');
-  return withConnection(command.option('--detach', 'do not wait for the end'));
+  return withConnection(withLimits(command.option('--detach', 'do not wait for the end')));
 }
 
 const reference = (name: string, { release, channel, variant }: ModelOptions) => ({
@@ -189,7 +190,7 @@ function rows(model: string, options: RowOptions) {
 async function runJob(options: JobOptions, spec: Request): Promise<void> {
   if (options.to !== undefined && options.detach !== true) await makeFolder('to', options.to);
   const { any } = await connect(options);
-  const { job } = await any.createJob(spec);
+  const { job } = await any.createJob({ ...spec, ...limitsOf(options) });
   if (options.detach === true) {
     if (options.json === true) printJson(await any.job(job));
     else console.log(job);

@@ -40,8 +40,7 @@ export function jobsCommand(): Command {
       if (options.json === true) return printJson(job);
       console.log(anyProgressLine(job));
       if (job.result !== null) console.log(`${anyOutcome(job, job.result)} after ${duration(job.seconds)}`);
-      if (job.kind !== 'train') return;
-      const traffic = trafficLine(job);
+      const traffic = job.kind === 'train' ? trafficLine(job) : undefined;
       if (traffic !== undefined) console.log(traffic);
       for (const line of spentLines(job)) console.log(line);
     },

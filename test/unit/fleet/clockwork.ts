@@ -8,6 +8,7 @@ import type { Task } from '../../../core/contracts/task.ts';
 import type { SendOptions } from '../../../core/queue/task-queue.ts';
 import { readControl } from '../../../core/jobs/control.ts';
 import { getJson } from '../../../core/storage/json.ts';
+import type { ObjectStore } from '../../../core/storage/object-store.ts';
 import { memoryStore } from '../memory-store.ts';
 import { accept, fleetContext, JOB, prepare, standInProgram, START } from './world.ts';
 
@@ -27,6 +28,8 @@ interface Handled {
 
 export interface ClockworkOptions {
   readonly spec?: Partial<TrainRequest>;
+  /** Of another kind of job, in place of a training. @returns its spec */
+  readonly prepare?: (store: ObjectStore) => Promise<unknown>;
   /** Of whoever starts the job. */
   readonly traceparent?: string;
   readonly broken?: number;
@@ -63,9 +66,9 @@ export async function clockwork(options: ClockworkOptions = {}) {
       return Promise.resolve();
     },
   };
-  const spec = await prepare(store, options.spec);
+  const spec = await (options.prepare ?? ((store) => prepare(store, options.spec)))(store);
   await accept(store, queue, spec, options.traceparent);
-  let observer: (operation: string, key: string) => void = () => undefined;
+  let observer: (operation: string, key: string) => void | Promise<void> = () => undefined;
   let program: ReturnType<typeof standInProgram> | undefined;
   const base = fleetContext({
     store,
@@ -89,7 +92,7 @@ export async function clockwork(options: ClockworkOptions = {}) {
     };
     handled.push({ task, at: (now - START) / 1000, receives });
     if (options.dies?.(task) === true) return again();
-    if (program === undefined) {
+    if (program === undefined && options.prepare === undefined) {
       const plan = await getJson(store, jobPlanKey(JOB), JobPlan);
       if (plan !== undefined) program = standInProgram(plan.parameters, options.broken);
     }
@@ -97,8 +100,9 @@ export async function clockwork(options: ClockworkOptions = {}) {
     const takes = options.takesMs?.(task) ?? 100;
     // The task's own time passes while it reads what it works on.
     store.before = (operation, key) => {
-      observer(operation, key);
+      const told = observer(operation, key);
       if (operation === 'get') now = began + takes;
+      return told;
     };
     try {
       await dispatch(context(), JSON.stringify(task), {
@@ -129,7 +133,7 @@ export async function clockwork(options: ClockworkOptions = {}) {
     wait(seconds: number) {
       now += seconds * 1000;
     },
-    /** Is told of each request that a handler makes of the store. */
+    /** Is told of each request that a handler makes of the store, and may do something before it is answered. */
     observe(told: typeof observer) {
       observer = told;
     },

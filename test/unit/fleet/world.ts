@@ -15,6 +15,8 @@ import { stateLength } from '../../../core/jobs/state.ts';
 import { buildMlp } from '../../../core/onnx/builders/mlp.ts';
 import { decodeModel } from '../../../core/onnx/model.ts';
 import { signatureOf } from '../../../core/onnx/signature.ts';
+import { moveChannel } from '../../../core/registry/channels.ts';
+import { publishRelease } from '../../../core/registry/releases.ts';
 import type { TaskQueue } from '../../../core/queue/task-queue.ts';
 import { putBlob } from '../../../core/storage/blobs.ts';
 import type { ObjectStore } from '../../../core/storage/object-store.ts';
@@ -26,14 +28,41 @@ const ROWS = 12;
 /** Of a poisoned row: the program refuses it as one that is not finite. */
 const GRAPH = buildMlp({ inputs: 1, hidden: [1], classes: 2, seed: 1, inputName: 'x', outputName: 'p' });
 
-/** Rows, a model and a spec. @param change of the spec: two shards and two rounds of two steps unless it says else */
-export async function prepare(store: ObjectStore, change: Partial<TrainRequest> = {}): Promise<TrainRequest> {
+async function importRows(store: ObjectStore): Promise<void> {
   const split = columns({
     x: { spec: { dtype: 'F32', shape: [1] }, data: Float32Array.from({ length: ROWS }, (_, row) => row / 7) },
     y: { spec: { dtype: 'U8', shape: [] }, data: Uint8Array.from({ length: ROWS }, (_, row) => row % 2) },
   });
   const splits = { train: split, test: split };
   await importDataset(store, { name: 'd', splits, shards: 1, now: () => new Date(START) });
+}
+
+/** Rows, and a release of the model. @returns a batch job over them, of six parts unless `change` says else */
+export async function prepareBatch(store: ObjectStore, change: object = {}): Promise<unknown> {
+  await importRows(store);
+  const sha256 = await putBlob(store, GRAPH);
+  const tensors = (specs: typeof signature.inputs) =>
+    specs.map((spec) => ({ ...spec, shape: [...spec.shape] }));
+  const job = 'job_0000trained';
+  await publishRelease(store, 'm', job, (release) => ({
+    v: 1,
+    model: 'm',
+    release,
+    variants: { fp32: { sha256, bytes: GRAPH.length } },
+    signature: { inputs: tensors(signature.inputs), outputs: tensors(signature.outputs) },
+    metrics: {},
+    lineage: { job, dataset: { name: 'd', version: 1 }, graph: sha256 },
+    createdAt: new Date(START).toISOString(),
+  }));
+  await moveChannel(store, 'm', 'stable', 1, new Date(START));
+  const spec = { kind: 'batch', model: { name: 'm' }, dataset: { name: 'd' }, shards: 6, ...change };
+  // As JSON has it: what is undefined is not there.
+  return JSON.parse(JSON.stringify(spec)) as unknown;
+}
+
+/** Rows, a model and a spec. @param change of the spec: two shards and two rounds of two steps unless it says else */
+export async function prepare(store: ObjectStore, change: Partial<TrainRequest> = {}): Promise<TrainRequest> {
+  await importRows(store);
   return {
     kind: 'train',
     model: { name: 'm', graph: await putBlob(store, GRAPH) },
@@ -121,7 +150,7 @@ export function fleetContext(
 export async function accept(
   store: ObjectStore,
   queue: TaskQueue,
-  spec: TrainRequest,
+  spec: unknown,
   traceparent?: string,
 ): Promise<void> {
   await acceptJob(store, queue, spec, { job: JOB, now: new Date(START), traceparent });

@@ -126,13 +126,13 @@ class Bucket {
   }
 }
 
-/** Of a job that is split and merged: failed ones cannot go on. */
+/** Of a job that is split and merged: failed and stopped ones may go on. */
 async function fanOut(bucket: Bucket, n: number): Promise<void> {
   const job = `job_fan0000${n}`;
-  const status = (['live', 'succeeded', 'cancelled', 'failed'] as const)[bucket.random.below(4)]!;
+  const status = (['live', 'succeeded', 'cancelled', 'failed', 'stopped'] as const)[bucket.random.below(5)]!;
   await bucket.put(jobSpecKey(job), { kind: 'batch' }, true);
   await bucket.put(partReportKey(job, 0), { part: 0 }, true);
-  const kept = status === 'live' || status === 'succeeded';
+  const kept = status !== 'cancelled';
   await bucket.put(outputShardKey(job, 0, 'csv'), Uint8Array.of(1), kept);
   if (status === 'succeeded') await bucket.put(outputManifestKey(job), { rows: 1 }, true);
   if (status !== 'live') await bucket.put(jobResultKey(job), { status }, true);

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../../core/simulation/router.ts';
 import { simulate } from '../../../core/simulation/run.ts';
-import { parseScenario, type ScenarioFile } from '../../../core/simulation/scenario.ts';
+import { parseScenario } from '../../../core/simulation/parse.ts';
+import type { ScenarioFile } from '../../../core/simulation/scenario.ts';
 
 const FROM = 5_000;
 const TO = 6_500;

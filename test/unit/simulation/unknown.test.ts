@@ -1,7 +1,7 @@
 /** A target that is slow for a while, beside one of which nothing is known, and that cannot be in time. */
 import { expect, test } from 'vitest';
 import { simulate } from '../../../core/simulation/run.ts';
-import { parseScenario } from '../../../core/simulation/scenario.ts';
+import { parseScenario } from '../../../core/simulation/parse.ts';
 
 const TO = 6_500;
 const scenario = parseScenario({
