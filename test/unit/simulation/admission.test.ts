@@ -1,4 +1,5 @@
 /** With admission, as the Worker always has it: what is refused, and for how long. */
+import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { Outcome } from '../../../core/simulation/router.ts';
 import { simulate } from '../../../core/simulation/run.ts';
@@ -66,3 +67,14 @@ describe.each([1, 2, 3])('seed %d', (seed) => {
     expect(during.every(({ target }) => target === undefined)).toBe(true);
   });
 });
+
+const SCENARIOS = new URL('../../../infra/scenarios/', import.meta.url);
+
+test.each(['iot-alerting', 'smart-home', 'driving', 'vr-ar'])(
+  'the use %s, which can be met, loses nothing by it',
+  (name) => {
+    const file = JSON.parse(readFileSync(new URL(`${name}.json`, SCENARIOS), 'utf8')) as ScenarioFile;
+    const all = simulate(parseScenario({ ...file, admission: true }), 'predictive', 11);
+    expect(all.filter(({ target, refused }) => refused || target === undefined)).toEqual([]);
+  },
+);
