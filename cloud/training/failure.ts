@@ -33,7 +33,7 @@ export async function afterFailure(
   // A spec that came by message and cannot be accepted has no job to carry the reason: the dead-letter queue keeps it.
   if (!('job' in message)) return leave(thrown, delivery);
   // What fails at its last chance the queue sets aside by itself; what no retry mends need not wait for that.
-  const buried = permanent && message.kind === 'shard' && context.deadLetters !== undefined;
+  const buried = permanent && context.deadLetters !== undefined;
   if (buried) await context.deadLetters?.bury(message, reasonOf(message, thrown));
   const transient = thrown instanceof Fault && thrown.transient;
   const isOver = permanent || (delivery.lastChance && !transient);

@@ -9,7 +9,7 @@ import type { SendOptions } from '../../../core/queue/task-queue.ts';
 import { readControl } from '../../../core/jobs/control.ts';
 import { getJson } from '../../../core/storage/json.ts';
 import { memoryStore } from '../memory-store.ts';
-import { accept, fleetContext, JOB, prepare, standInProgram, START } from './world.ts';
+import { accept, coldCaches, fleetContext, JOB, prepare, standInProgram, START } from './world.ts';
 
 interface Due {
   readonly at: number;
@@ -67,7 +67,7 @@ export async function clockwork(options: ClockworkOptions = {}) {
   await accept(store, queue, spec, options.traceparent);
   let observer: (operation: string, key: string) => void = () => undefined;
   let program: ReturnType<typeof standInProgram> | undefined;
-  const base = fleetContext({
+  let base = fleetContext({
     store,
     queue,
     now: () => new Date(now),
@@ -128,6 +128,10 @@ export async function clockwork(options: ClockworkOptions = {}) {
     /** Lets time pass in which nothing is due. */
     wait(seconds: number) {
       now += seconds * 1000;
+    },
+    /** Every function is started anew. */
+    forget() {
+      base = { ...base, caches: coldCaches() };
     },
     /** Is told of each request that a handler makes of the store. */
     observe(told: typeof observer) {
