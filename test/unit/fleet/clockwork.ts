@@ -43,6 +43,15 @@ export interface ClockworkOptions {
 /** Shards have no time for the merge of the round that they complete, and announce it. */
 export const MERGED_BY_MESSAGE: ClockworkOptions = { delivery: () => ({ remainingMs: () => 30_000 }) };
 
+/** What is no JSON is kept as it is. */
+function toldIn(body: string): Task {
+  try {
+    return JSON.parse(body) as Task;
+  } catch {
+    return body as unknown as Task;
+  }
+}
+
 const MAX_RECEIVES = 5;
 const VISIBILITY_MS = 30_000;
 
@@ -72,8 +81,8 @@ export async function clockwork(options: ClockworkOptions = {}) {
     queue,
     now: () => new Date(now),
     deadLetters: {
-      bury: (task, reason, traceparent) => {
-        dead.push({ task, reason, traceparent });
+      bury: (body, reason, traceparent) => {
+        dead.push({ task: toldIn(body), reason, traceparent });
         return Promise.resolve();
       },
     },
@@ -101,7 +110,7 @@ export async function clockwork(options: ClockworkOptions = {}) {
       if (operation === 'get') now = began + takes;
     };
     try {
-      await dispatch(context(), JSON.stringify(task), {
+      await dispatch(context(), typeof task === 'string' ? task : JSON.stringify(task), {
         messageId: 'm',
         attempt: receives,
         traceparent,

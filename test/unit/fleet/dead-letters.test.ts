@@ -92,3 +92,46 @@ describe('of a batch job', () => {
     ]);
   });
 });
+
+describe('of no job', () => {
+  const unknownKind =
+    /^kind: must be train, batch, evaluate, map of a job spec, or plan, shard, merge, .* of a task$/;
+  test.each([
+    [{ kind: 'batch', model: { name: 'nope' }, dataset: { name: 'd' } }, 'batch', /nope/],
+    [{ kind: 'batch', model: { name: 'm' }, format: 'xml' }, 'unreadable', /^dataset/],
+    [{ v: 1, kind: 'shard', job: JOB, round: -1, shard: 0 }, 'unreadable', /^round/],
+    [{ kind: 'zz' }, 'unreadable', unknownKind],
+    [{}, 'unreadable', unknownKind],
+    [[], 'unreadable', /^a message must be a JSON object/],
+    ['{bad', 'unreadable', /^message body is not JSON$/],
+  ] as const)('%j is set aside at once, with what is wrong with it', async (body, kind, reason) => {
+    const lines: TaskLine[] = [];
+    const telemetry = {
+      log: (line: unknown) => void lines.push(line as TaskLine),
+      randomHex: (n: number) => '1'.repeat(2 * n),
+    };
+    const job = await clockwork({ context: { telemetry } });
+    job.due.splice(0);
+    send(job, body);
+    await job.run();
+    expect(job.handled).toHaveLength(1);
+    expect(job.dead).toMatchObject([{ task: body, reason: expect.stringMatching(reason) }]);
+    expect(lines).toMatchObject([{ kind, outcome: 'failed', deadLetter: true, attempt: 1 }]);
+  });
+
+  test('but what the store could not answer is asked again', async () => {
+    const job = await clockwork();
+    job.due.splice(0);
+    send(job, { kind: 'batch', model: { name: 'm' }, dataset: { name: 'd' } });
+    let down = true;
+    job.observe(() => {
+      if (down) throw new Fault('unavailable', 'the store is down');
+    });
+    await job.run(() => job.handled.length === 1);
+    expect(job.dead).toEqual([]);
+    down = false;
+    await job.run();
+    expect(job.dead).toMatchObject([{ reason: expect.stringMatching(/m/) }]);
+    expect(job.handled.map(({ receives }) => receives)).toEqual([1, 2]);
+  });
+});
