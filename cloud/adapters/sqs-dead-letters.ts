@@ -18,6 +18,8 @@ const WAIT_S = 1;
 const LOOKED_THROUGH = 500;
 /** Seconds those of other jobs are hidden meanwhile, should nobody give them back. */
 const HIDDEN_S = 60;
+/** Characters. */
+const MAX_REASON = 1_000;
 
 export interface SqsDeadLettersOptions {
   readonly client: SQSClient;
@@ -80,14 +82,14 @@ export function sqsDeadLetters({ client, queueUrl }: SqsDeadLettersOptions): Dea
   }
 
   return {
-    bury: (task, reason, traceparent) =>
+    bury: (body, reason, traceparent) =>
       guarded('send to the dead-letter queue', async () => {
         await client.send(
           new SendMessageCommand({
             QueueUrl: queueUrl,
-            MessageBody: JSON.stringify(task),
+            MessageBody: body,
             MessageAttributes: {
-              reason: { DataType: 'String', StringValue: reason.slice(0, 1_000) },
+              reason: { DataType: 'String', StringValue: admissible(reason) },
               ...(traceparent === undefined ? {} : traceAttribute(traceparent)),
             },
           }),
@@ -96,6 +98,13 @@ export function sqsDeadLetters({ client, queueUrl }: SqsDeadLettersOptions): Dea
     exhume: (job) => guarded('look through the dead-letter queue', () => takeOut(job)),
   };
 }
+
+/**
+ * A reason may quote what it was given, and SQS takes no others than these characters:
+ * https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html
+ */
+const admissible = (reason: string) =>
+  reason.slice(0, MAX_REASON).replace(/[^\t\n\r\u0020-\uD7FF\uE000-\uFFFD\u{10000}-\u{10FFFF}]/gu, '\uFFFD');
 
 function jobOf(body: string | undefined): unknown {
   try {

@@ -10,7 +10,7 @@ import { acceptedFanOut } from './documents.ts';
 import { mergeRound } from './merge.ts';
 import { mergeSlice } from './merge-slice.ts';
 import { planJob } from './plan.ts';
-import { afterFailure, type Chance, leave } from './failure.ts';
+import { afterFailure, type Chance, leave, type Received, refuse } from './failure.ts';
 import { readBody, subjectOf } from './message.ts';
 import { metered } from './metering.ts';
 import { type DeliveryFacts, type Handled, observed } from './observed.ts';
@@ -23,14 +23,17 @@ export type MessageDelivery = Delivery & DeliveryFacts & Chance;
 /**
  * Returning acknowledges the message; throwing leaves it to be delivered again. A fault that trying again cannot mend
  * ends the job with its reason, and so does one that lasted until the message's last chance, unless it was the store's
- * or the queue's: then only the message is lost, and whoever looks after the job announces its work again.
+ * or the queue's: then only the message is lost, and whoever looks after the job announces its work again. A spec that is
+ * refused, and what is no message of ours, has no job: it is set aside with the reason.
  */
 export async function dispatch(fleet: FleetContext, body: string, delivery: MessageDelivery): Promise<void> {
   const read = readBody(body);
   switch (read.kind) {
     case 'unreadable':
       return acknowledge(
-        await observed(fleet, delivery, { kind: 'unreadable' }, async () => leave(read.thrown, delivery)),
+        await observed(fleet, delivery, { kind: 'unreadable' }, (context) =>
+          orLeft(refuse(context, body, delivery, read.thrown), delivery),
+        ),
       );
     case 'dropped':
       for (const object of read.objects) await acceptObject(fleet, object, delivery);
@@ -38,7 +41,7 @@ export async function dispatch(fleet: FleetContext, body: string, delivery: Mess
     case 'message': {
       const { message } = read;
       const subject = await subjectOf(message, delivery.messageId);
-      const work = (context: FleetContext) => handle(metered(context), message, delivery);
+      const work = (context: FleetContext) => handle(metered(context), { message, body }, delivery);
       return acknowledge(await observed(fleet, delivery, subject, work));
     }
   }
@@ -51,16 +54,19 @@ function acknowledge(handled: Handled): void {
 
 async function handle(
   context: FleetContext,
-  message: QueueMessage,
+  received: Received,
   delivery: MessageDelivery,
 ): Promise<Handled> {
   try {
-    await run(context, message, delivery);
+    await run(context, received.message, delivery);
     return { outcome: 'done' };
   } catch (thrown) {
-    return afterFailure(context, message, delivery, thrown).catch((again) => leave(again, delivery));
+    return orLeft(afterFailure(context, received, delivery, thrown), delivery);
   }
 }
+
+const orLeft = (handled: Promise<Handled>, delivery: MessageDelivery) =>
+  handled.catch((again: unknown) => leave(again, delivery));
 
 /** An object of the inbox. What is wrong with it the outbox says: it is acknowledged. */
 async function acceptObject(

@@ -13,6 +13,14 @@ export interface Chance {
   readonly lastChance: boolean;
 }
 
+/** A message, and its text. */
+export interface Received {
+  readonly message: QueueMessage;
+  readonly body: string;
+}
+
+const isPermanent = (thrown: unknown) => thrown instanceof Fault && !thrown.retryable;
+
 /** To the queue, which hands it out again or sets it aside. */
 export const leave = (thrown: unknown, { lastChance }: Chance): Handled => ({
   outcome: lastChance ? 'dead' : 'retried',
@@ -25,20 +33,35 @@ export const leave = (thrown: unknown, { lastChance }: Chance): Handled => ({
  */
 export async function afterFailure(
   context: FleetContext,
-  message: QueueMessage,
+  { message, body }: Received,
   delivery: Chance,
   thrown: unknown,
 ): Promise<Handled> {
-  const permanent = thrown instanceof Fault && !thrown.retryable;
-  // A spec that came by message and cannot be accepted has no job to carry the reason: the dead-letter queue keeps it.
-  if (!('job' in message)) return leave(thrown, delivery);
+  if (!('job' in message)) return refuse(context, body, delivery, thrown);
+  const permanent = isPermanent(thrown);
   // What fails at its last chance the queue sets aside by itself; what no retry mends need not wait for that.
-  const buried = permanent && message.kind === 'shard' && context.deadLetters !== undefined;
-  if (buried) await context.deadLetters?.bury(message, reasonOf(message, thrown));
+  const buried = permanent && context.deadLetters !== undefined;
+  if (buried) await context.deadLetters?.bury(body, reasonOf(message, thrown));
   const transient = thrown instanceof Fault && thrown.transient;
   const isOver = permanent || (delivery.lastChance && !transient);
   const outcome = isOver ? await giveUp(context, message, thrown) : 'retried';
   return permanent ? { outcome, thrown, buried } : leave(thrown, delivery);
+}
+
+/**
+ * Of what is no task of a job: a spec that cannot be accepted, a message that says nothing we know. There is no job to
+ * carry the reason; the dead letter does.
+ */
+export async function refuse(
+  context: FleetContext,
+  body: string,
+  delivery: Chance,
+  thrown: unknown,
+): Promise<Handled> {
+  // Without a place to put it the queue keeps it, in its own time.
+  if (!isPermanent(thrown) || context.deadLetters === undefined) return leave(thrown, delivery);
+  await context.deadLetters.bury(body, errorBody(thrown).body.error);
+  return { outcome: 'failed', thrown, buried: true };
 }
 
 async function giveUp(context: FleetContext, message: JobTask, thrown: unknown): Promise<'lost' | 'failed'> {

@@ -2,7 +2,7 @@
 import { JobSpec } from '../../core/contracts/job.ts';
 import { type CreatedObject, createdObjects } from '../../core/contracts/notification.ts';
 import { parse } from '../../core/contracts/parse.ts';
-import { type QueueMessage, QueueMessage as Message } from '../../core/contracts/task.ts';
+import { type QueueMessage, Task } from '../../core/contracts/task.ts';
 import { Fault } from '../../core/errors.ts';
 import { jobIdFrom } from '../../core/jobs/id.ts';
 import type { Subject } from './context.ts';
@@ -12,7 +12,6 @@ export type Read =
   | { readonly kind: 'dropped'; readonly objects: readonly CreatedObject[] }
   | { readonly kind: 'unreadable'; readonly thrown: unknown };
 
-/** What is no message of ours is redelivered, then kept in the dead-letter queue. */
 export function readBody(body: string): Read {
   try {
     const value = parseBody(body);
@@ -45,11 +44,18 @@ function parseBody(body: string): unknown {
   }
 }
 
-const JOB_KINDS: ReadonlySet<unknown> = new Set(JobSpec.options.map(({ shape }) => shape.kind.value));
+const kindsOf = ({ options }: typeof JobSpec | typeof Task): readonly string[] =>
+  options.map(({ shape }) => shape.kind.value);
+const JOB_KINDS = kindsOf(JobSpec);
+const TASK_KINDS = kindsOf(Task);
 
-/** @throws Fault `invalid` */
+/** A union's error says little; that of the one schema that is meant names the field. @throws Fault `invalid` */
 function parseMessage(value: unknown): QueueMessage {
-  // A union's error says little; a spec's own schema names the field.
-  const isSpec = typeof value === 'object' && value !== null && 'kind' in value && JOB_KINDS.has(value.kind);
-  return isSpec ? parse(JobSpec, value) : parse(Message, value);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw new Fault('invalid', 'a message must be a JSON object: a job spec or a task');
+  const kind: unknown = 'kind' in value ? value.kind : undefined;
+  if (JOB_KINDS.includes(kind as string)) return parse(JobSpec, value);
+  if (TASK_KINDS.includes(kind as string)) return parse(Task, value);
+  const allowed = `${JOB_KINDS.join(', ')} of a job spec, or ${TASK_KINDS.join(', ')} of a task`;
+  throw new Fault('invalid', `kind: must be ${allowed}`, { field: 'kind' });
 }

@@ -116,7 +116,7 @@ function inSpan(fleet: FleetContext, span: Span): FleetContext {
     queue: tracedQueue(queue, traceparent),
     ...(deadLetters === undefined
       ? {}
-      : { deadLetters: { bury: (task, reason) => deadLetters.bury(task, reason, traceparent) } }),
+      : { deadLetters: { bury: (body, reason) => deadLetters.bury(body, reason, traceparent) } }),
   };
 }
 

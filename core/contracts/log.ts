@@ -56,7 +56,7 @@ export const MESSAGE_KINDS = [
 
 /**
  * How a delivery ended: `done` and acknowledged; `retried`: left for another delivery; `lost`: a shard that no retry mends,
- * its round goes on; `failed`: it ended its job; `dead`: that was the last delivery, the queue sets the message aside.
+ * its round goes on; `failed`: it ended its job, or starts none; `dead`: that was the last delivery, the queue sets the message aside.
  */
 export const OUTCOMES = ['done', 'retried', 'lost', 'failed', 'dead'] as const;
 export type Outcome = (typeof OUTCOMES)[number];

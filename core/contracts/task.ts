@@ -66,5 +66,4 @@ export const Task = z.discriminatedUnion('kind', [
 export type Task = z.infer<typeof Task>;
 
 /** A job spec itself is accepted too: a job can be started by a message as well as over HTTP. */
-export const QueueMessage = z.union([Task, JobSpec]);
-export type QueueMessage = z.infer<typeof QueueMessage>;
+export type QueueMessage = Task | JobSpec;

@@ -1,13 +1,12 @@
 /** Where messages lie that could not be worked off, for people to look at. */
-import type { Task } from '../contracts/task.ts';
-
 export interface DeadLetters {
   /**
-   * Sets a task aside with what was wrong with it.
-   * @param traceparent as the task's own message had, for whoever puts it back
+   * Sets a message aside with what was wrong with it.
+   * @param body as it came
+   * @param traceparent as the message itself had, for whoever puts it back
    * @throws Fault `unavailable`
    */
-  bury(task: Task, reason: string, traceparent?: string): Promise<void>;
+  bury(body: string, reason: string, traceparent?: string): Promise<void>;
 }
 
 /** The other side: what a redrive takes out again. */

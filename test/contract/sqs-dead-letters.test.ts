@@ -15,7 +15,7 @@ beforeEach(async () => {
 afterEach(() => sqs.close());
 
 const shard = (job: string, number: number) =>
-  ({ v: 1, kind: 'shard', job, round: 0, shard: number }) as const;
+  JSON.stringify({ v: 1, kind: 'shard', job, round: 0, shard: number });
 
 it('keeps a task with the reason why it lies there', async () => {
   const letters = sqsDeadLetters({ client: sqs.client, queueUrl: url });
@@ -23,8 +23,18 @@ it('keeps a task with the reason why it lies there', async () => {
   const { Messages = [] } = await sqs.client.send(
     new ReceiveMessageCommand({ QueueUrl: url, MessageAttributeNames: ['All'] }),
   );
-  expect(JSON.parse(Messages[0]?.Body ?? '')).toEqual(shard('job_aaaaaaaa', 3));
+  expect(Messages[0]?.Body).toBe(shard('job_aaaaaaaa', 3));
   expect(Messages[0]?.MessageAttributes?.['reason']?.StringValue).toMatch(/row 7 is no number/);
+});
+
+it('keeps what is no task as it came, and a reason that quotes what SQS does not take', async () => {
+  const letters = sqsDeadLetters({ client: sqs.client, queueUrl: url });
+  await letters.bury('{bad', `${'\u0000\ud800'}é😀: ${'x'.repeat(2_000)}`);
+  const { Messages = [] } = await sqs.client.send(
+    new ReceiveMessageCommand({ QueueUrl: url, MessageAttributeNames: ['All'] }),
+  );
+  expect(Messages[0]?.Body).toBe('{bad');
+  expect(Messages[0]?.MessageAttributes?.['reason']?.StringValue).toMatch(/^\uFFFD\uFFFDé😀: x{993}$/u);
 });
 
 it('keeps its trace too, for whoever moves it back', async () => {

@@ -261,7 +261,13 @@ describe('on a stack that delivers every message twice', () => {
     expect(samples.get('causeway_task_dead_letters_total{kind="shard"}')).toBe(0);
   });
 
-  test('a corrupt shard fails the job with a reason that names it, over HTTP', async () => {
+  const deadLetters = async () => {
+    const text = await (await fetch(new URL('/v1/metrics', client.baseUrl))).text();
+    return Number(/^causeway_queue_messages\{queue="dead-letters",state="visible"\} (\d+)$/m.exec(text)?.[1]);
+  };
+
+  test('a corrupt shard fails the job with a reason that names it, over HTTP, and lies in the dead-letter queue', async () => {
+    const before = await deadLetters();
     const data = Uint8Array.from({ length: 30 * 784 }, (_, i) => i % 251);
     const image: Column = { spec: { dtype: 'U8', shape: [784], divisor: 255 }, data };
     await importDataset(stack.store, {
@@ -283,6 +289,18 @@ describe('on a stack that delivers every message twice', () => {
         /^execute \(part 1\): rows 10 to 19 of test: datasets\/torn\/1\/test-00001\.safetensors is corrupt/,
       ),
     });
+    await expect.poll(deadLetters, SOON).toBe(before + 1);
+  });
+
+  test('a spec by message that is refused is set aside at once', async () => {
+    const before = await deadLetters();
+    const sqs = createSqsClient(stack.environment);
+    const MessageBody = JSON.stringify({ ...SPEC, model: { name: 'nope' } });
+    await sqs.send(
+      new SendMessageCommand({ QueueUrl: stack.environment['CAUSEWAY_QUEUE_URL'], MessageBody }),
+    );
+    await expect.poll(deadLetters, SOON).toBe(before + 1);
+    sqs.destroy();
   });
 });
 

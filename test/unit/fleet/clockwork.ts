@@ -10,7 +10,7 @@ import { readControl } from '../../../core/jobs/control.ts';
 import { getJson } from '../../../core/storage/json.ts';
 import type { ObjectStore } from '../../../core/storage/object-store.ts';
 import { memoryStore } from '../memory-store.ts';
-import { accept, fleetContext, JOB, prepare, standInProgram, START } from './world.ts';
+import { accept, coldCaches, fleetContext, JOB, prepare, standInProgram, START } from './world.ts';
 
 interface Due {
   readonly at: number;
@@ -46,6 +46,15 @@ export interface ClockworkOptions {
 /** Shards have no time for the merge of the round that they complete, and announce it. */
 export const MERGED_BY_MESSAGE: ClockworkOptions = { delivery: () => ({ remainingMs: () => 30_000 }) };
 
+/** What is no JSON is kept as it is. */
+function toldIn(body: string): Task {
+  try {
+    return JSON.parse(body) as Task;
+  } catch {
+    return body as unknown as Task;
+  }
+}
+
 const MAX_RECEIVES = 5;
 const VISIBILITY_MS = 30_000;
 
@@ -70,13 +79,13 @@ export async function clockwork(options: ClockworkOptions = {}) {
   await accept(store, queue, spec, options.traceparent);
   let observer: (operation: string, key: string) => void | Promise<void> = () => undefined;
   let program: ReturnType<typeof standInProgram> | undefined;
-  const base = fleetContext({
+  let base = fleetContext({
     store,
     queue,
     now: () => new Date(now),
     deadLetters: {
-      bury: (task, reason, traceparent) => {
-        dead.push({ task, reason, traceparent });
+      bury: (body, reason, traceparent) => {
+        dead.push({ task: toldIn(body), reason, traceparent });
         return Promise.resolve();
       },
     },
@@ -105,7 +114,7 @@ export async function clockwork(options: ClockworkOptions = {}) {
       return told;
     };
     try {
-      await dispatch(context(), JSON.stringify(task), {
+      await dispatch(context(), typeof task === 'string' ? task : JSON.stringify(task), {
         messageId: 'm',
         attempt: receives,
         traceparent,
@@ -132,6 +141,10 @@ export async function clockwork(options: ClockworkOptions = {}) {
     /** Lets time pass in which nothing is due. */
     wait(seconds: number) {
       now += seconds * 1000;
+    },
+    /** Every function is started anew. */
+    forget() {
+      base = { ...base, caches: coldCaches() };
     },
     /** Is told of each request that a handler makes of the store, and may do something before it is answered. */
     observe(told: typeof observer) {

@@ -101,7 +101,7 @@ export function standInProgram(parameters: readonly ParameterSlot[], broken?: nu
 }
 
 const signature = signatureOf(decodeModel(GRAPH));
-const standInRuntime: InferenceRuntime = {
+export const standInRuntime: InferenceRuntime = {
   name: 'stand-in',
   load: () =>
     Promise.resolve({
