@@ -101,7 +101,7 @@ it.each(CASES)('requests, invocations and bytes are those of the handlers: %s', 
 });
 
 /** Of a machine that does other things too: the best of so many. */
-const TRIES = 5;
+const TRIES = 12;
 
 it('function-seconds and dollars are predicted within 20 % from steps measured here', async () => {
   const store = memoryStore();
