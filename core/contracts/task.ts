@@ -1,6 +1,6 @@
 /** Bodies of the task queue's messages. */
 import { z } from 'zod';
-import { JobSpec } from './job.ts';
+import type { JobSpec } from './job.ts';
 import { JobId, V1 } from './primitives.ts';
 
 const OfJob = { v: V1, job: JobId };
