@@ -39,6 +39,7 @@ export async function stopIfDue(context: FleetContext, job: string, spent?: Spen
     ...reached,
     rounds,
     ...(state === undefined ? {} : { state }),
+    ...(last?.lost === undefined ? {} : { lost: last.lost }),
     ...(known === undefined ? {} : { spent: known }),
     endedAt: context.now().toISOString(),
   });

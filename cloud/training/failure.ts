@@ -2,7 +2,7 @@
 import type { QueueMessage } from '../../core/contracts/task.ts';
 import { errorBody, Fault } from '../../core/errors.ts';
 import type { FleetContext } from './context.ts';
-import { endJob } from './ending.ts';
+import { failJob } from './fail.ts';
 import { loseShard } from './lost.ts';
 import type { Handled } from './observed.ts';
 
@@ -66,15 +66,9 @@ export async function refuse(
 
 async function giveUp(context: FleetContext, message: JobTask, thrown: unknown): Promise<'lost' | 'failed'> {
   if (message.kind === 'shard' && (await loseShard(context, message, thrown))) return 'lost';
-  const { body } = errorBody(thrown);
-  await endJob(context, {
-    v: 1,
-    job: message.job,
-    status: 'failed',
-    reason: reasonOf(message, thrown),
-    ...(body.field === undefined ? {} : { field: body.field }),
-    endedAt: context.now().toISOString(),
-  });
+  const { field } = errorBody(thrown).body;
+  const why = { reason: reasonOf(message, thrown), ...(field === undefined ? {} : { field }) };
+  await failJob(context, message.job, why);
   return 'failed';
 }
 

@@ -29,6 +29,7 @@ import {
 } from './documents.ts';
 import { stopIfDue } from './ending.ts';
 import { joinSlices, memberOf } from './join-slices.ts';
+import { leftOut } from './lost.ts';
 import { mergeWhole } from './merge-whole.ts';
 import { usageOf } from './metering.ts';
 import { announceMergeIfSettled, quorumOf } from './round.ts';
@@ -153,6 +154,7 @@ async function commitRound(
   const present = new Set(members.map(({ shard }) => shard));
   const missing = [...plan.shards.keys()].filter((shard) => !present.has(shard));
   const before = round === 0 ? undefined : await roundCommit(context, plan.job, round - 1);
+  const lost = await leftOut(context, plan, round, missing, before);
   const spent = spentIn(context, [
     before?.spent ?? plan.usage,
     ...members.map(({ usage }) => usage),
@@ -168,6 +170,7 @@ async function commitRound(
     ...(model === undefined ? {} : { model }),
     shards: [...members],
     ...(missing.length === 0 ? {} : { missing }),
+    ...(lost === undefined ? {} : { lost }),
     ...(residuals === undefined ? {} : { residuals }),
     spent,
     samples: members.reduce((sum, { samples }) => sum + samples, 0),

@@ -20,6 +20,7 @@ import type { FleetContext } from './context.ts';
 import { acceptedJob, hasEnded, plannedDataset, plannedJob, roundCommit } from './documents.ts';
 import { endJob, stopIfDue } from './ending.ts';
 import { evaluate } from './evaluate.ts';
+import { failJob } from './fail.ts';
 import { usageOf } from './metering.ts';
 import { trainedModel } from './trained-model.ts';
 import { releaseVariants } from './variants.ts';
@@ -41,15 +42,7 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
 
   const reason = gateReason(spec.release.gate, metrics);
   if (reason !== undefined) {
-    await endJob(context, {
-      v: 1,
-      job,
-      status: 'failed',
-      reason: `not released: ${reason}`,
-      field: 'release.gate',
-      metrics,
-      endedAt: now().toISOString(),
-    });
+    await failJob(context, job, { reason: `not released: ${reason}`, field: 'release.gate', metrics });
     return;
   }
 
@@ -93,6 +86,7 @@ export async function releaseJob(context: FleetContext, job: string): Promise<vo
     graph: variants.fp32.sha256,
     metrics,
     ...(omitted === undefined ? {} : { omitted }),
+    ...(last.lost === undefined ? {} : { lost: last.lost }),
     spent: spentIn(context, [last.spent, usageOf(context)]),
     endedAt: now().toISOString(),
   });

@@ -14,7 +14,8 @@ import { lookAt, MAX_LOOKS } from '../../core/jobs/stragglers.ts';
 import { announceMerge, announceShards, watchTimes } from './announce.ts';
 import type { Delivery, FleetContext } from './context.ts';
 import { acceptedJob, hasEnded, jobPlan, lastBefore, roundCommit } from './documents.ts';
-import { endJob, stopIfDue, untilDeadline } from './ending.ts';
+import { stopIfDue, untilDeadline } from './ending.ts';
+import { failJob } from './fail.ts';
 import { announceNext } from './merge.ts';
 import { hasBegun, quorumOf, roundProgress } from './round.ts';
 
@@ -150,11 +151,5 @@ async function watchClosed(
 
 async function failRound(context: FleetContext, job: string, what: string, silence: number): Promise<void> {
   const hint = 'their functions died each time, or the queue lost them';
-  await endJob(context, {
-    v: 1,
-    job,
-    status: 'failed',
-    reason: `${what}, for ${Math.round(silence)} s: ${hint}`,
-    endedAt: context.now().toISOString(),
-  });
+  await failJob(context, job, { reason: `${what}, for ${Math.round(silence)} s: ${hint}` });
 }

@@ -172,6 +172,18 @@ export const LostShard = z.strictObject({
 });
 export type LostShard = z.infer<typeof LostShard>;
 
+/** A shard that rounds closed without, by their quorum. */
+export const LeftOut = z.strictObject({
+  shard: z.int().min(0),
+  /** How many, and why the last of them. */
+  rounds: z.int().min(1),
+  reason: z.string(),
+});
+export type LeftOut = z.infer<typeof LeftOut>;
+
+/** What a job went without, in the order of its shards; left out: nothing, or by versions that did not tell. */
+const Lost = { lost: z.array(LeftOut).min(1).optional() };
+
 /** An update that is in a round. */
 export const RoundShard = ShardReport.extend({
   sha256: Sha256,
@@ -236,6 +248,8 @@ export const RoundCommit = z.strictObject({
   shards: z.array(RoundShard).min(1),
   /** Shards that were lost: the round closed without them, by its quorum. */
   missing: z.array(z.int().min(0)).optional(),
+  /** By the job up to here. */
+  ...Lost,
   /** For each shard what it kept when it was last in, null where it never was; left out: shards keep nothing. */
   residuals: z.array(Part.nullable()).optional(),
   /** By the job up to here. */
@@ -260,6 +274,7 @@ export const JobResult = z.discriminatedUnion('status', [
     graph: Sha256,
     metrics: Metrics,
     omitted: OmittedVariants.optional(),
+    ...Lost,
     spent: Spent.optional(),
   }),
   z.strictObject({
@@ -268,6 +283,9 @@ export const JobResult = z.discriminatedUnion('status', [
     reason: z.string(),
     field: z.string().optional(),
     metrics: Metrics.optional(),
+    ...Lost,
+    /** Until then, by what had left a report. */
+    spent: Spent.optional(),
   }),
   z.strictObject({ ...Ended, status: z.literal('cancelled') }),
   /** Its deadline passed or its budget was spent: no release, but what was trained is kept. */
@@ -279,6 +297,7 @@ export const JobResult = z.discriminatedUnion('status', [
     /** Committed rounds, and the training state after them, a blob; absent before the plan. */
     rounds: z.int().min(0),
     state: Sha256.optional(),
+    ...Lost,
     spent: Spent.optional(),
   }),
 ]);
@@ -304,7 +323,8 @@ export const TrainView = z.strictObject({
   /** Seconds since the plan, until the end or now; and the estimate of what is left, null where unknown. */
   seconds: z.number().min(0),
   secondsLeft: z.number().min(0).nullable(),
-  /** Metered up to the last commit. */
+  ...Lost,
+  /** Metered up to the last commit, or the end. */
   spent: Spent.optional(),
   /** By its planner, where it was asked. */
   predicted: Predicted.optional(),

@@ -69,9 +69,9 @@ export async function viewJob(
   const { accepted, plan, result, commits } = history;
   if (accepted === undefined) return undefined;
   const { spec } = accepted;
-  const spent =
-    (result?.status === 'succeeded' || result?.status === 'stopped' ? result.spent : undefined) ??
-    commits.at(-1)?.spent;
+  // A cancelled job's result says nothing of its course.
+  const { spent = commits.at(-1)?.spent, lost = commits.at(-1)?.lost } =
+    result === undefined || result.status === 'cancelled' ? {} : result;
 
   const started = plan === undefined ? undefined : Date.parse(plan.plannedAt);
   const ended = result === undefined ? now.getTime() : Date.parse(result.endedAt);
@@ -107,6 +107,7 @@ export async function viewJob(
           : 0,
     bytes: sumTraffic(commits.map(({ bytes }) => bytes)),
     history: plan === undefined ? [] : commits.map((commit, i) => point(commit, commits[i - 1], plan, spec)),
+    ...(lost === undefined ? {} : { lost }),
     ...(spent === undefined ? {} : { spent }),
     ...(spec.predicted === undefined ? {} : { predicted: spec.predicted }),
     result: result ?? null,

@@ -43,6 +43,13 @@ export function trafficLine({ bytes, history }: TrainView): string | undefined {
   );
 }
 
+/** What the job went without: a line for each shard. */
+export const lostLines = ({ lost = [] }: Pick<TrainView, 'lost'>): string[] =>
+  lost.map(
+    ({ shard, rounds, reason }) =>
+      `shard ${shard} was left out of ${rounds} ${rounds === 1 ? 'round' : 'rounds'}: ${reason}`,
+  );
+
 /** What the job took, and what its planner said of it, where each is known. */
 export function spentLines(job: JobView): string[] {
   const line = (what: string, took: string, functionSeconds: number, requests: number, dollars: number) =>

@@ -1,6 +1,6 @@
 /** The job that is shown: its name, how far it is, its figures. */
 import { byId, find, h, sign } from './dom.js';
-import { STATUS, nameOf, progressOf, reasonOf, tilesOf } from './job-words.js';
+import { STATUS, lostOf, nameOf, progressOf, reasonOf, tilesOf } from './job-words.js';
 import { faults, known, on } from './state.js';
 
 function draw() {
@@ -23,12 +23,13 @@ function draw() {
   drawTiles();
 }
 
-/** Why the job came to nothing; or why what is shown may not be how it stands. */
+/** Why the job came to nothing, and what it went without; or why what is shown may not be how it stands. */
 function drawNotice() {
   const { job, jobFault, following } = known;
   const isSaid = jobFault === null || faults.jobs !== null;
   const unread = isSaid ? undefined : `${following} cannot be read: ${jobFault}. Trying again.`;
-  const text = unread ?? (job === null ? undefined : reasonOf(job));
+  const said = job === null ? [] : [reasonOf(job), lostOf(job)].filter((text) => text !== undefined);
+  const text = unread ?? (said.length === 0 ? undefined : said.join('. '));
   const notice = byId('job-reason');
   notice.hidden = text === undefined;
   if (notice.textContent !== (text ?? '')) notice.textContent = text ?? '';

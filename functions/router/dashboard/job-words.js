@@ -33,6 +33,22 @@ export function reasonOf({ result }) {
   return result?.status === 'stopped' ? `Stopped: ${result.reason}` : undefined;
 }
 
+/** Shards that are named. */
+const TOLD = 3;
+
+/** What rounds of a training closed without, and why. @param {ListedJob} job */
+export function lostOf(job) {
+  const lost = (job.kind === 'train' && job.lost) || [];
+  if (lost.length === 0) return undefined;
+  const told = lost
+    .slice(0, TOLD)
+    .map(
+      ({ shard, rounds, reason }) => `Shard ${shard} was left out of ${plural(rounds, 'round')}: ${reason}.`,
+    );
+  const others = lost.length - told.length;
+  return [...told, ...(others === 0 ? [] : [`So were ${plural(others, 'other shard')}.`])].join(' ');
+}
+
 /** @param {ListedJob} job */
 export function nameOf({ model, dataset }) {
   const on = dataset === undefined ? '' : ` on ${dataset.name}`;

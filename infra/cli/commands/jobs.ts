@@ -4,7 +4,7 @@ import type { JobList, JobResult, JobView } from '../../../core/contracts/job.ts
 import { connect } from '../connection.ts';
 import { fanOutLine, fanOutOutcome } from '../fan-out.ts';
 import { count, duration, headline, printJson, table } from '../output.ts';
-import { progressLine, spentLines, trafficLine } from '../progress.ts';
+import { lostLines, progressLine, spentLines, trafficLine } from '../progress.ts';
 import { download } from './batch.ts';
 import { type ConnectionOptions, withConnection } from './options.ts';
 import { type LimitOptions, limitsOf, withLimits } from './train/limits.ts';
@@ -40,6 +40,7 @@ export function jobsCommand(): Command {
       if (options.json === true) return printJson(job);
       console.log(anyProgressLine(job));
       if (job.result !== null) console.log(`${anyOutcome(job, job.result)} after ${duration(job.seconds)}`);
+      if (job.kind === 'train') for (const line of lostLines(job)) console.log(line);
       const traffic = job.kind === 'train' ? trafficLine(job) : undefined;
       if (traffic !== undefined) console.log(traffic);
       for (const line of spentLines(job)) console.log(line);
@@ -54,7 +55,10 @@ export function jobsCommand(): Command {
         if (options.json !== true) console.log(anyProgressLine(now));
       });
       if (options.json === true) printJson(result);
-      else console.log(anyOutcome(job, result));
+      else {
+        console.log(anyOutcome(job, result));
+        if ('lost' in result) for (const line of lostLines(result)) console.log(line);
+      }
       if (result.status !== 'succeeded') process.exitCode = 1;
     },
   );

@@ -4,7 +4,7 @@ import type { ObjectStore } from '../../../core/storage/object-store.ts';
 import { connect, connectStore } from '../connection.ts';
 import { headline, printJson } from '../output.ts';
 import { forecast, type PlatformName, placeOf, PLATFORMS, predictedOf } from '../planning/predict.ts';
-import { progressLine, spentLines, trafficLine } from '../progress.ts';
+import { lostLines, progressLine, spentLines, trafficLine } from '../progress.ts';
 import { type JobOptions, jobRequest, withJob } from './train/job.ts';
 
 interface TrainOptions extends JobOptions {
@@ -48,6 +48,7 @@ async function train(given: string | undefined, options: TrainOptions): Promise<
   else {
     console.log(`${live ? '\n' : ''}${outcome(name, result)}`);
     const job = await client.job(created.job);
+    for (const line of lostLines(job)) console.log(line);
     const traffic = trafficLine(job);
     if (traffic !== undefined) console.log(traffic);
     for (const line of spentLines(job)) console.log(line);

@@ -41,6 +41,17 @@ describe('a job in words', () => {
     expect(words.reasonOf(failed)).toBe('Failed: loss is NaN');
     expect(words.reasonOf(ended)).toBeUndefined();
   });
+
+  it('by what it went without', () => {
+    const lost = (shard: number) => ({ shard, rounds: shard + 1, reason: 'label has class id 5' });
+    expect(words.lostOf(ended)).toBeUndefined();
+    expect(words.lostOf(batchAt(3))).toBeUndefined();
+    expect(words.lostOf(jobAt(3, { lost: [lost(0), lost(2)] }))).toBe(
+      'Shard 0 was left out of 1 round: label has class id 5. Shard 2 was left out of 3 rounds: label has class id 5.',
+    );
+    const many = words.lostOf(jobAt(3, { lost: [0, 1, 2, 3, 4].map(lost) }));
+    expect(many).toMatch(/Shard 2 .* 5\. So were 2 other shards\.$/);
+  });
 });
 
 describe('server-sent events', () => {

@@ -2,7 +2,8 @@
 import { describe, expect, test } from 'vitest';
 import type { TaskLine } from '../../../core/contracts/log.ts';
 import { jobPlanKey, jobResultKey } from '../../../core/contracts/keys.ts';
-import { JobPlan, JobResult } from '../../../core/contracts/job.ts';
+import { FanOutResult } from '../../../core/contracts/fan-out.ts';
+import { JobPlan } from '../../../core/contracts/job.ts';
 import type { Task } from '../../../core/contracts/task.ts';
 import { Fault } from '../../../core/errors.ts';
 import { jobIdFrom } from '../../../core/jobs/id.ts';
@@ -83,7 +84,7 @@ describe('of a batch job', () => {
     send(job, { kind: 'batch', model: { name: 'm' }, dataset: { name: 'd' }, shards: 3 });
     await job.run();
     const batch = await jobIdFrom('m');
-    const result = await getJson(job.store, jobResultKey(batch), JobResult);
+    const result = await getJson(job.store, jobResultKey(batch), FanOutResult);
     const reason = 'execute (part 0): the model refuses the inputs: 3/7';
     expect(result).toMatchObject({ status: 'failed', reason, field: 'inputs' });
     expect(job.dead).toMatchObject([{ task: { kind: 'execute', job: batch, part: 0 }, reason }]);

@@ -1,9 +1,10 @@
 /** Rounds with slow, dead and poisoned shards: the real handlers, in virtual time. */
 import { describe, expect, test } from 'vitest';
 import type { Task } from '../../../core/contracts/task.ts';
-import { JobPlan } from '../../../core/contracts/job.ts';
+import { JobPlan, TrainView } from '../../../core/contracts/job.ts';
 import { jobPlanKey, shardUpdateKey } from '../../../core/contracts/keys.ts';
 import { Fault } from '../../../core/errors.ts';
+import { viewJob } from '../../../core/jobs/view.ts';
 import { decodeState, encodeState } from '../../../core/jobs/state.ts';
 import { decodeSafetensors } from '../../../core/tensors/safetensors.ts';
 import { getJson } from '../../../core/storage/json.ts';
@@ -11,6 +12,8 @@ import { clockwork } from './clockwork.ts';
 import { JOB, START } from './world.ts';
 
 const isShard = (task: Task, shard: number) => task.kind === 'shard' && task.shard === shard;
+const viewOf = async (job: Awaited<ReturnType<typeof clockwork>>) =>
+  TrainView.parse(await viewJob(job.store, JOB, new Date(job.now())));
 /** Rows 3 of 12: in the second of four shards. */
 const POISON = Math.fround(3 / 7);
 
@@ -48,6 +51,8 @@ describe('a shard whose function dies each time', () => {
     const [first, second] = [await job.commit(0), await job.commit(1)];
     expect(first?.shards.map(({ shard }) => shard)).toEqual([0, 1, 3]);
     expect(first?.missing).toEqual([2]);
+    const lost = [{ shard: 2, rounds: 2, reason: 'it gave no update in time' }];
+    expect(await viewOf(job)).toMatchObject({ lost });
     // Not before it counts as lost, and soon after.
     const open = Date.parse(second?.committedAt ?? '') - Date.parse(first?.committedAt ?? '');
     expect(open / 1000).toBeGreaterThanOrEqual(60);
@@ -150,9 +155,42 @@ describe('a poisoned shard', () => {
     const job = await clockwork({ spec: { shards: 4, quorum: 3 }, broken: POISON });
     await job.run();
     expect(await job.result()).toMatchObject({ status: 'succeeded' });
-    expect((await job.commit(1))?.missing).toEqual([1]);
+    const reason = expect.stringMatching(/^training diverged: the loss is NaN/);
+    expect((await job.commit(0))?.lost).toEqual([{ shard: 1, rounds: 1, reason }]);
+    const lost = [{ shard: 1, rounds: 2, reason }];
+    expect(await job.commit(1)).toMatchObject({ missing: [1], lost });
+    expect(await job.result()).toMatchObject({ lost });
+    expect(await viewOf(job)).toMatchObject({ status: 'succeeded', lost });
     expect(Date.parse((await job.commit(1))!.committedAt) - START).toBeLessThan(1000);
     expect(job.dead).toHaveLength(2);
+  });
+
+  test('ends a job that says what its shards took, be that no round was closed', async () => {
+    const job = await clockwork({ spec: { shards: 4 }, broken: POISON, context: { memoryGb: 2 } });
+    // Of four shards the poisoned one is the last to be handled.
+    await job.run(() => job.due.filter(({ task }) => task.kind === 'shard').length === 4);
+    job.due.sort((a, b) => Number(isShard(a.task, 1)) - Number(isShard(b.task, 1)));
+    await job.run();
+    expect(await job.commit(0)).toBeUndefined();
+    const view = await viewOf(job);
+    expect(view).toMatchObject({ status: 'failed', result: { spent: view.spent } });
+    // The plan, three updates, and the one that failed, each 0.1 s.
+    expect(view.spent?.functionSeconds).toBeCloseTo(0.5, 9);
+    expect(view.spent?.invocations).toBe(5);
+    expect(view.spent?.dollars).toBeGreaterThan(0);
+  });
+
+  test('is told by a job that failed after some rounds, with all that was spent', async () => {
+    const job = await clockwork({
+      spec: { shards: 4, quorum: 3 },
+      broken: POISON,
+      dies: (task) => task.kind === 'shard' && task.round === 1 && task.shard > 1,
+    });
+    await job.run();
+    const before = (await job.commit(0))?.spent;
+    const view = await viewOf(job);
+    expect(view).toMatchObject({ status: 'failed', lost: [{ shard: 1, rounds: 1 }] });
+    expect(view.spent?.functionSeconds).toBeGreaterThan(before!.functionSeconds);
   });
 
   test('is one too many where another is lost', async () => {
