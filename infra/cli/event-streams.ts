@@ -37,8 +37,9 @@ export async function* eventStreams(
         yield event;
       }
     } catch (thrown) {
+      if (signal?.aborted === true) throw interrupted(thrown);
       fault = faultOf(thrown);
-      if (!fault.retryable || signal?.aborted === true) throw fault;
+      if (!fault.retryable) throw fault;
     }
     if (came) {
       pauseMs = AGAIN_MS;
@@ -61,10 +62,12 @@ const faultOf = (thrown: unknown): Fault =>
     ? thrown
     : new Fault('unavailable', 'the connection breaks off again and again', { cause: thrown });
 
+const interrupted = (cause: unknown) => new Fault('unavailable', 'interrupted', { cause });
+
 async function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
   try {
     await setTimeout(ms, undefined, { signal });
   } catch (cause) {
-    throw new Fault('unavailable', 'interrupted', { cause });
+    throw interrupted(cause);
   }
 }

@@ -37,32 +37,36 @@ export interface Sample {
 export async function ensureMnist(stack: Stack, client: Client): Promise<TrainedModel> {
   const before = await newestRelease(client);
   if (before === undefined) {
-    await new Listr<{ job?: string }>([
-      {
-        title: 'Import MNIST',
-        task: async (_context, task) => {
-          task.title = `Import MNIST: ${describe(await importMnist(stack.store))}`;
+    await new Listr<{ job?: string }>(
+      [
+        {
+          title: 'Import MNIST',
+          task: async (_context, task) => {
+            task.title = `Import MNIST: ${describe(await importMnist(stack.store))}`;
+          },
         },
-      },
-      {
-        title: 'Train on the fleet',
-        task: async (context, task) => {
-          const spec = await mnistJob(stack.store, await importMnist(stack.store));
-          const { job } = await client.createJob(spec);
-          context.job = job;
-          let shown = -1;
-          const result = await client.follow(job, (view) => {
-            // A terminal redraws one line; a log gets one line a round.
-            if (process.stdout.isTTY || view.round !== shown) task.output = progressLine(view);
-            shown = view.round;
-          });
-          const { seconds, samplesPerSecond } = await client.job(job);
-          task.title = `Train on the fleet: ${outcome(MNIST, result)} after ${duration(seconds)}, ${count(samplesPerSecond)} samples/s`;
-          if (result.status !== 'succeeded') throw new Fault('internal', outcome(MNIST, result));
+        {
+          title: 'Train on the fleet',
+          task: async (context, task) => {
+            const spec = await mnistJob(stack.store, await importMnist(stack.store));
+            const { job } = await client.createJob(spec);
+            context.job = job;
+            let shown = -1;
+            const result = await client.follow(job, (view) => {
+              // A terminal redraws one line; a log gets one line a round.
+              if (process.stdout.isTTY || view.round !== shown) task.output = progressLine(view);
+              shown = view.round;
+            });
+            const { seconds, samplesPerSecond } = await client.job(job);
+            task.title = `Train on the fleet: ${outcome(MNIST, result)} after ${duration(seconds)}, ${count(samplesPerSecond)} samples/s`;
+            if (result.status !== 'succeeded') throw new Fault('internal', outcome(MNIST, result));
+          },
+          rendererOptions: { persistentOutput: true, outputBar: 1 },
         },
-        rendererOptions: { persistentOutput: true, outputBar: 1 },
-      },
-    ]).run({});
+      ],
+      // It would end the process at Ctrl-C, with the stack still at work.
+      { registerSignalListeners: false },
+    ).run({});
   }
   const release = before ?? (await newestRelease(client));
   if (release === undefined) throw new Fault('internal', `no release of ${MNIST} after training`);

@@ -60,7 +60,11 @@ async function up(options: UpOptions): Promise<void> {
     if (options.bare !== true) {
       const client = createClient(stack.routerUrl, undefined, stopping.signal);
       const summary = await Promise.race([mainJob(stack, client), interrupted]);
-      if (summary === undefined) return;
+      if (summary === undefined) {
+        console.log('\nstopping …');
+        process.exitCode = INTERRUPTED;
+        return;
+      }
       if (options.once === true) {
         printJson(summary);
         if (!reached(summary)) process.exitCode = 1;
@@ -95,10 +99,22 @@ function reached({ accuracy, routes }: Summary): boolean {
   return accuracy >= ACCURACY_GOAL && routes.edge > 0 && routes.cloud > 0;
 }
 
-/** Resolves at the first Ctrl-C or SIGTERM. A second one ends the process at once. */
+/** What a shell says of a process that was interrupted. */
+const INTERRUPTED = 130;
+
+/**
+ * Resolves at the first Ctrl-C or SIGTERM; a second one ends the process at once. It goes on listening in between: the
+ * terminal's helpers (signal-exit) end a process in which nobody else listens, and functions are at work.
+ */
 function onInterrupt(): Promise<undefined> {
   return new Promise((resolve) => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve(undefined));
+    let isFirst = true;
+    const act = () => {
+      if (!isFirst) process.exit(INTERRUPTED);
+      isFirst = false;
+      resolve(undefined);
+    };
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, act);
   });
 }
 

@@ -31,6 +31,22 @@ async function asFault(cause: unknown, workers: readonly LocalWorker[]): Promise
   return new Fault('internal', `the Workers did not start: ${message}`, { cause });
 }
 
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+
+/**
+ * Miniflare ends the process at a signal, functions at work and all. Whoever started the stack stops it, part by part; what
+ * miniflare does when the process ends stays.
+ * @returns takes off what listens to signals since
+ */
+function signalsKept(): () => void {
+  const before = SIGNALS.map((signal) => new Set(process.listeners(signal)));
+  return () => {
+    for (const [i, signal] of SIGNALS.entries())
+      for (const listener of process.listeners(signal))
+        if (!before[i]!.has(listener)) process.removeListener(signal, listener);
+  };
+}
+
 /**
  * @param stateDir buckets, log and process id lie below it
  * @throws Fault as startEdge does
@@ -40,6 +56,7 @@ export async function launch(stateDir: string, workers: readonly LocalWorker[]):
   const lifetime = await holdWorkerd(stateDir);
   const logFile = join(stateDir, 'workerd.log');
   const log = createWriteStream(logFile, { flags: 'a' });
+  const keepSignals = signalsKept();
   const miniflare = new Miniflare({
     host: '127.0.0.1',
     port: 0,
@@ -55,6 +72,7 @@ export async function launch(stateDir: string, workers: readonly LocalWorker[]):
     r2Persist: join(stateDir, 'r2'),
     workers: options,
   });
+  keepSignals();
   const end = async () => {
     await miniflare.dispose();
     log.end();
