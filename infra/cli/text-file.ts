@@ -1,7 +1,7 @@
 /** Files that a command writes at its end: whether it can is said at its beginning. */
 import { access, constants, stat, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Fault } from '../../core/errors.ts';
+import { Fault, messageOf } from '../../core/errors.ts';
 
 /**
  * Changes nothing.
@@ -39,8 +39,7 @@ async function kindOf(path: string): Promise<'folder' | 'file' | 'nothing'> {
 }
 
 /** Such as `EACCES: permission denied`, without the call and the path that follow. */
-const reasonOf = (thrown: unknown): string =>
-  thrown instanceof Error ? thrown.message.split(',')[0]! : String(thrown);
+const reasonOf = (thrown: unknown): string => messageOf(thrown).split(',')[0]!;
 
 const cannotWrite = (file: string, field: string, reason: string, cause?: unknown) =>
   new Fault('invalid', `--${field} ${file}: cannot be written: ${reason}`, { field, cause });

@@ -4,13 +4,9 @@ import type { JobSpec } from '../../core/contracts/job.ts';
 import { columns } from '../../core/datasets/columns.ts';
 import { importDataset } from '../../core/datasets/import.ts';
 import { buildMlp } from '../../core/onnx/builders/mlp.ts';
-import { decodeModel } from '../../core/onnx/model.ts';
-import { signatureOf } from '../../core/onnx/signature.ts';
 import { createRandom } from '../../core/random.ts';
-import { moveChannel } from '../../core/registry/channels.ts';
-import { publishRelease } from '../../core/registry/releases.ts';
-import { putBlob } from '../../core/storage/blobs.ts';
 import type { ObjectStore } from '../../core/storage/object-store.ts';
+import { releaseModel } from '../release-model.ts';
 
 const ROWS = 210;
 const FEATURES = 4;
@@ -62,19 +58,5 @@ export async function prepareFanOut(store: ObjectStore): Promise<void> {
     y: { spec: { dtype: 'U8', shape: [] }, data: Y },
   });
   await importDataset(store, { name: 'd', splits: { test }, shards: 4, now: () => NOW });
-  const { inputs, outputs } = signatureOf(decodeModel(GRAPH));
-  const sha256 = await putBlob(store, GRAPH);
-  const specs = (tensors: typeof inputs) => tensors.map((spec) => ({ ...spec, shape: [...spec.shape] }));
-  const job = 'job_0000trained';
-  await publishRelease(store, 'm', job, (release) => ({
-    v: 1,
-    model: 'm',
-    release,
-    variants: { fp32: { sha256, bytes: GRAPH.length } },
-    signature: { inputs: specs(inputs), outputs: specs(outputs) },
-    metrics: {},
-    lineage: { job, dataset: { name: 'd', version: 1 }, graph: sha256 },
-    createdAt: NOW.toISOString(),
-  }));
-  await moveChannel(store, 'm', 'stable', 1, NOW);
+  await releaseModel(store, GRAPH, NOW);
 }

@@ -1,6 +1,6 @@
 /** Images whose folder is their class, as `image` U8 [channels, height, width] and `label`. */
 import type { DatasetTensor } from '../../contracts/dataset.ts';
-import { Fault } from '../../errors.ts';
+import { Fault, messageOf } from '../../errors.ts';
 import { createRandom, permutation } from '../../random.ts';
 import { columns } from '../columns.ts';
 import type { DataFile } from '../data-file.ts';
@@ -86,7 +86,7 @@ async function read(file: DataFile, options: ImageOptions, size: Size): Promise<
   try {
     image = planesOf(await options.decode(bytes), options.channels);
   } catch (thrown) {
-    return thrown instanceof Error ? thrown.message : String(thrown);
+    return messageOf(thrown);
   }
   if (options.size !== undefined) return resize(image, size.height, size.width);
   if (image.width === size.width && image.height === size.height) return image;
@@ -102,7 +102,7 @@ async function sizeOf(files: readonly ImageFile[], { decode }: ImageOptions): Pr
       return { height, width };
     } catch (thrown) {
       if (thrown instanceof Fault) throw thrown;
-      reason ||= `${file.name}: ${thrown instanceof Error ? thrown.message : String(thrown)}`;
+      reason ||= `${file.name}: ${messageOf(thrown)}`;
     }
   }
   throw new Fault('invalid', `the first images cannot be read: ${reason}`);

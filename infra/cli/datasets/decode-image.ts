@@ -4,6 +4,7 @@ import { createRequire } from 'node:module';
 import decodeJpeg, { init } from '@jsquash/jpeg/decode.js';
 import { convertIndexedToRgb, decode as decodePng, hasPngSignature } from 'fast-png';
 import type { DecodeImage, Image } from '../../../core/datasets/images/image.ts';
+import { messageOf } from '../../../core/errors.ts';
 
 const WASM = '@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm';
 
@@ -37,7 +38,7 @@ export function imageDecoder(): DecodeImage {
 /** The decoder reads past the end of what is cut off. */
 function reasonOf(thrown: unknown): string {
   if (thrown instanceof RangeError) return 'it is cut off';
-  return (thrown instanceof Error ? thrown.message : String(thrown)).replace(/:\s*$/u, '');
+  return messageOf(thrown).replace(/:\s*$/u, '');
 }
 
 function png(bytes: Uint8Array<ArrayBuffer>): Image {

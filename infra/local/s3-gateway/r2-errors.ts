@@ -1,4 +1,5 @@
 /** R2's errors in S3's words. The binding puts R2's code in parentheses at the end of the message. */
+import { messageOf } from '../../../core/errors.ts';
 import { S3Error, type S3ErrorCode } from './errors.ts';
 
 /** https://developers.cloudflare.com/r2/api/error-codes/ */
@@ -19,7 +20,7 @@ const CODES: Readonly<Record<string, S3ErrorCode>> = {
 
 export function asS3Error(thrown: unknown): S3Error {
   if (thrown instanceof S3Error) return thrown;
-  const message = thrown instanceof Error ? thrown.message : String(thrown);
+  const message = messageOf(thrown);
   const code = CODES[/\((\d+)\)\s*$/.exec(message)?.[1] ?? ''];
   return code === undefined
     ? new S3Error('InternalError', `An internal error occurred: ${message}`, thrown)

@@ -7,7 +7,7 @@ import { announceUnfinished } from '../../../core/jobs/resume.ts';
 import { STALLED_S, sweepJobs } from '../../../core/jobs/sweep.ts';
 import { getJson } from '../../../core/storage/json.ts';
 import { listAll } from '../../../core/storage/list.ts';
-import { apiBeside } from '../fleet/api.ts';
+import { asking } from '../fleet/api.ts';
 import { clockwork, type ClockworkOptions } from '../fleet/clockwork.ts';
 import { JOB, prepareBatch } from '../fleet/world.ts';
 
@@ -19,28 +19,9 @@ async function batch(change: object = {}, options: ClockworkOptions = {}) {
     context: { memoryGb: 1, ...options.context },
     prepare: (store) => prepareBatch(store, change),
   });
-  const exhumed: string[] = [];
-  const api = apiBeside(job, {
-    deadLetters: {
-      exhume: (id) => {
-        exhumed.push(id);
-        return Promise.resolve(job.dead.splice(0).length);
-      },
-    },
-  });
-  const ask = async (method: string, path = '', body: unknown = {}) => {
-    const response = await api.request(`/v1/jobs/${JOB}${path}`, {
-      method,
-      headers: { 'content-type': 'application/json' },
-      ...(method === 'GET' ? {} : { body: JSON.stringify(body) }),
-    });
-    const answer: unknown = await response.json();
-    return {
-      status: response.status,
-      answer,
-      view: response.ok && path !== '/timeline' ? FanOutView.parse(answer) : undefined,
-    };
-  };
+  const { ask, exhumed } = asking(job, (answer, path) =>
+    path === '/timeline' ? undefined : FanOutView.parse(answer),
+  );
   return {
     ...job,
     ask,

@@ -1,31 +1,13 @@
 /** Pause, resume, redrive, cancel, deadlines and budgets: the API and the handlers, in virtual time. */
 import { describe, expect, test } from 'vitest';
 import { TrainView } from '../../../core/contracts/job.ts';
-import { apiBeside } from './api.ts';
+import { asking } from './api.ts';
 import { clockwork, type ClockworkOptions, MERGED_BY_MESSAGE } from './clockwork.ts';
 import { JOB } from './world.ts';
 
 async function withApi(options: ClockworkOptions = {}) {
   const job = await clockwork(options);
-  const exhumed: string[] = [];
-  const api = apiBeside(job, {
-    deadLetters: {
-      exhume: (id) => {
-        exhumed.push(id);
-        return Promise.resolve(job.dead.splice(0).length);
-      },
-    },
-  });
-  const ask = async (method: string, path = '', body: unknown = {}) => {
-    const response = await api.request(`/v1/jobs/${JOB}${path}`, {
-      method,
-      headers: { 'content-type': 'application/json' },
-      ...(method === 'GET' ? {} : { body: JSON.stringify(body) }),
-    });
-    const answer: unknown = await response.json();
-    return { status: response.status, answer, view: response.ok ? TrainView.parse(answer) : undefined };
-  };
-  return { ...job, ask, exhumed };
+  return { ...job, ...asking(job, (answer) => TrainView.parse(answer)) };
 }
 
 const plain = async () => {

@@ -15,17 +15,15 @@ import { stateLength } from '../../../core/jobs/state.ts';
 import { buildMlp } from '../../../core/onnx/builders/mlp.ts';
 import { decodeModel } from '../../../core/onnx/model.ts';
 import { signatureOf } from '../../../core/onnx/signature.ts';
-import { moveChannel } from '../../../core/registry/channels.ts';
-import { publishRelease } from '../../../core/registry/releases.ts';
 import type { TaskQueue } from '../../../core/queue/task-queue.ts';
 import { putBlob } from '../../../core/storage/blobs.ts';
 import type { ObjectStore } from '../../../core/storage/object-store.ts';
 import type { ParameterSlot } from '../../../core/contracts/job.ts';
+import { releaseModel } from '../../release-model.ts';
 
 export const START = Date.parse('2026-01-02T03:04:05Z');
 export const JOB = 'job_00000001';
 const ROWS = 12;
-/** Of a poisoned row: the program refuses it as one that is not finite. */
 const GRAPH = buildMlp({ inputs: 1, hidden: [1], classes: 2, seed: 1, inputName: 'x', outputName: 'p' });
 
 async function importRows(store: ObjectStore): Promise<void> {
@@ -40,21 +38,7 @@ async function importRows(store: ObjectStore): Promise<void> {
 /** Rows, and a release of the model. @returns a batch job over them, of six parts unless `change` says else */
 export async function prepareBatch(store: ObjectStore, change: object = {}): Promise<unknown> {
   await importRows(store);
-  const sha256 = await putBlob(store, GRAPH);
-  const tensors = (specs: typeof signature.inputs) =>
-    specs.map((spec) => ({ ...spec, shape: [...spec.shape] }));
-  const job = 'job_0000trained';
-  await publishRelease(store, 'm', job, (release) => ({
-    v: 1,
-    model: 'm',
-    release,
-    variants: { fp32: { sha256, bytes: GRAPH.length } },
-    signature: { inputs: tensors(signature.inputs), outputs: tensors(signature.outputs) },
-    metrics: {},
-    lineage: { job, dataset: { name: 'd', version: 1 }, graph: sha256 },
-    createdAt: new Date(START).toISOString(),
-  }));
-  await moveChannel(store, 'm', 'stable', 1, new Date(START));
+  await releaseModel(store, GRAPH, new Date(START));
   const spec = { kind: 'batch', model: { name: 'm' }, dataset: { name: 'd' }, shards: 6, ...change };
   // As JSON has it: what is undefined is not there.
   return JSON.parse(JSON.stringify(spec)) as unknown;
